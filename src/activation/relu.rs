@@ -1,0 +1,36 @@
+use super::{Bounds, Cost, Elementwise, Spec};
+use crate::lane::Lane;
+
+/// Rectified linear unit, `max(x, 0)`.
+///
+/// ```text
+/// relu(x)  = max(x, 0)
+/// relu'(x) = 1 for x > 0, else 0
+/// ```
+///
+/// | element | max error | max error of f′ | −∞ | +∞ | NaN |
+/// |---------|-----------|-----------------|----|----|-----|
+/// | f32     | … ULP     | … ULP           | …  | …  | NaN |
+/// | f64     | … ULP     | … ULP           | …  | …  | NaN |
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Relu;
+
+impl Spec for Relu {
+    const NAME: &'static str = "relu";
+    const ALIASES: &'static [&'static str] = &["rectifier"];
+}
+
+impl Elementwise for Relu {
+    const COST: Cost = Cost::Light;
+    const BOUNDS: Option<Bounds> = None;
+
+    #[inline(always)]
+    fn eval<V: Lane>(self, x: V) -> V {
+        x.at_least(x.splat(0.0))
+    }
+
+    #[inline(always)]
+    fn derivative<V: Lane>(self, x: V) -> V {
+        V::select(x.is_nan(), x, V::select(x.gt(x.splat(0.0)), x.splat(1.0), x.splat(0.0)))
+    }
+}

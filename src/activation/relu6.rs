@@ -1,0 +1,40 @@
+use super::{Bounds, Cost, Elementwise, Spec};
+use crate::lane::Lane;
+
+/// Rectified linear unit capped at 6.
+///
+/// ```text
+/// relu6(x)  = min(max(x, 0), 6)
+/// relu6'(x) = 1 for 0 < x < 6, else 0
+/// ```
+///
+/// | element | max error | max error of f′ | −∞ | +∞ | NaN |
+/// |---------|-----------|-----------------|----|----|-----|
+/// | f32     | … ULP     | … ULP           | …  | …  | NaN |
+/// | f64     | … ULP     | … ULP           | …  | …  | NaN |
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Relu6;
+
+impl Spec for Relu6 {
+    const NAME: &'static str = "relu6";
+    const ALIASES: &'static [&'static str] = &[];
+}
+
+impl Elementwise for Relu6 {
+    const COST: Cost = Cost::Light;
+    const BOUNDS: Option<Bounds> = None;
+
+    #[inline(always)]
+    fn eval<V: Lane>(self, x: V) -> V {
+        x.at_least(x.splat(0.0)).at_most(x.splat(6.0))
+    }
+
+    #[inline(always)]
+    fn derivative<V: Lane>(self, x: V) -> V {
+        V::select(
+            x.is_nan(),
+            x,
+            V::select(x.gt(x.splat(0.0)) & x.lt(x.splat(6.0)), x.splat(1.0), x.splat(0.0)),
+        )
+    }
+}

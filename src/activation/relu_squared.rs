@@ -1,0 +1,38 @@
+use super::{Bounds, Cost, Elementwise, Spec};
+use crate::lane::Lane;
+
+/// Square of the rectified linear unit.
+///
+/// ```text
+/// relu_squared(x)  = max(x, 0)²
+/// relu_squared'(x) = 2 max(x, 0)
+/// ```
+///
+/// | element | max error | max error of f′ | −∞ | +∞ | NaN |
+/// |---------|-----------|-----------------|----|----|-----|
+/// | f32     | … ULP     | … ULP           | …  | …  | NaN |
+/// | f64     | … ULP     | … ULP           | …  | …  | NaN |
+///
+/// [So et al., 2021](https://arxiv.org/abs/2109.08668)
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct ReluSquared;
+
+impl Spec for ReluSquared {
+    const NAME: &'static str = "relu_squared";
+    const ALIASES: &'static [&'static str] = &["relu2", "squaredrelu", "sqrrelu"];
+}
+
+impl Elementwise for ReluSquared {
+    const COST: Cost = Cost::Light;
+    const BOUNDS: Option<Bounds> = None;
+
+    #[inline(always)]
+    fn eval<V: Lane>(self, x: V) -> V {
+        x
+    }
+
+    #[inline(always)]
+    fn derivative<V: Lane>(self, x: V) -> V {
+        x
+    }
+}

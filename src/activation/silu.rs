@@ -1,0 +1,39 @@
+use super::{Bounds, Cost, Elementwise, Spec};
+use crate::lane::Lane;
+use crate::math;
+
+/// Sigmoid linear unit, `x · σ(x)`.
+///
+/// ```text
+/// silu(x)  = x / (1 + e⁻ˣ)
+/// silu'(x) = σ(x) · (1 + x · (1 − σ(x)))
+/// ```
+///
+/// | element | max error | max error of f′ | −∞ | +∞ | NaN |
+/// |---------|-----------|-----------------|----|----|-----|
+/// | f32     | … ULP     | … ULP           | …  | …  | NaN |
+/// | f64     | … ULP     | … ULP           | …  | …  | NaN |
+///
+/// [Elfwing et al., 2017](https://arxiv.org/abs/1702.03118)
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Silu;
+
+impl Spec for Silu {
+    const NAME: &'static str = "silu";
+    const ALIASES: &'static [&'static str] = &[];
+}
+
+impl Elementwise for Silu {
+    const COST: Cost = Cost::Moderate;
+    const BOUNDS: Option<Bounds> = None;
+
+    #[inline(always)]
+    fn eval<V: Lane>(self, x: V) -> V {
+        math::silu(x)
+    }
+
+    #[inline(always)]
+    fn derivative<V: Lane>(self, x: V) -> V {
+        x
+    }
+}

@@ -1,0 +1,37 @@
+use super::{Bounds, Cost, Elementwise, Spec};
+use crate::lane::Lane;
+use crate::math;
+
+/// Hyperbolic tangent, `2 σ(2x) − 1`.
+///
+/// ```text
+/// tanh(x)  = (eˣ − e⁻ˣ) / (eˣ + e⁻ˣ)
+/// tanh'(x) = 1 − tanh²(x)
+/// ```
+///
+/// | element | max error | max error of f′ | −∞ | +∞ | NaN |
+/// |---------|-----------|-----------------|----|----|-----|
+/// | f32     | … ULP     | … ULP           | …  | …  | NaN |
+/// | f64     | … ULP     | … ULP           | …  | …  | NaN |
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Tanh;
+
+impl Spec for Tanh {
+    const NAME: &'static str = "tanh";
+    const ALIASES: &'static [&'static str] = &[];
+}
+
+impl Elementwise for Tanh {
+    const COST: Cost = Cost::Moderate;
+    const BOUNDS: Option<Bounds> = None;
+
+    #[inline(always)]
+    fn eval<V: Lane>(self, x: V) -> V {
+        math::tanh(x)
+    }
+
+    #[inline(always)]
+    fn derivative<V: Lane>(self, x: V) -> V {
+        x
+    }
+}

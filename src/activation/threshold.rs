@@ -1,0 +1,58 @@
+use super::{Bounds, Cost, Elementwise, Spec};
+use crate::lane::Lane;
+
+/// Replaces what does not exceed a threshold, as PyTorch.
+///
+/// ```text
+/// threshold(x)  = x for x > threshold, else value
+/// threshold'(x) = 1 for x > threshold, else 0
+/// ```
+///
+/// | element | max error | max error of f′ | −∞ | +∞ | NaN |
+/// |---------|-----------|-----------------|----|----|-----|
+/// | f32     | … ULP     | … ULP           | …  | …  | NaN |
+/// | f64     | … ULP     | … ULP           | …  | …  | NaN |
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Threshold {
+    /// Inputs at or below it are replaced.
+    pub threshold: f64,
+    /// What they are replaced by.
+    pub value: f64,
+}
+
+impl Default for Threshold {
+    fn default() -> Self {
+        Self { threshold: 0.0, value: 0.0 }
+    }
+}
+
+impl Threshold {
+    /// From its parameters.
+    pub const fn new(threshold: f64, value: f64) -> Self {
+        Self { threshold, value }
+    }
+}
+
+impl Spec for Threshold {
+    const NAME: &'static str = "threshold";
+    const ALIASES: &'static [&'static str] = &[];
+}
+
+impl Elementwise for Threshold {
+    const COST: Cost = Cost::Light;
+    const BOUNDS: Option<Bounds> = None;
+
+    #[inline(always)]
+    fn eval<V: Lane>(self, x: V) -> V {
+        V::select(x.gt(x.splat(self.threshold)) | x.is_nan(), x, x.splat(self.value))
+    }
+
+    #[inline(always)]
+    fn derivative<V: Lane>(self, x: V) -> V {
+        V::select(
+            x.is_nan(),
+            x,
+            V::select(x.gt(x.splat(self.threshold)), x.splat(1.0), x.splat(0.0)),
+        )
+    }
+}

@@ -1,0 +1,52 @@
+use super::{Bounds, Cost, Elementwise, Spec};
+use crate::lane::Lane;
+
+/// Rectified linear unit with a threshold, as ONNX and Keras.
+///
+/// ```text
+/// thresholded_relu(x)  = x for x > alpha, else 0
+/// thresholded_relu'(x) = 1 for x > alpha, else 0
+/// ```
+///
+/// | element | max error | max error of f′ | −∞ | +∞ | NaN |
+/// |---------|-----------|-----------------|----|----|-----|
+/// | f32     | … ULP     | … ULP           | …  | …  | NaN |
+/// | f64     | … ULP     | … ULP           | …  | …  | NaN |
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct ThresholdedRelu {
+    /// Inputs at or below it become 0.
+    pub alpha: f64,
+}
+
+impl Default for ThresholdedRelu {
+    fn default() -> Self {
+        Self { alpha: 1.0 }
+    }
+}
+
+impl ThresholdedRelu {
+    /// From its parameter.
+    pub const fn new(alpha: f64) -> Self {
+        Self { alpha }
+    }
+}
+
+impl Spec for ThresholdedRelu {
+    const NAME: &'static str = "thresholded_relu";
+    const ALIASES: &'static [&'static str] = &[];
+}
+
+impl Elementwise for ThresholdedRelu {
+    const COST: Cost = Cost::Light;
+    const BOUNDS: Option<Bounds> = None;
+
+    #[inline(always)]
+    fn eval<V: Lane>(self, x: V) -> V {
+        V::select(x.gt(x.splat(self.alpha)) | x.is_nan(), x, x.splat(0.0))
+    }
+
+    #[inline(always)]
+    fn derivative<V: Lane>(self, x: V) -> V {
+        V::select(x.is_nan(), x, V::select(x.gt(x.splat(self.alpha)), x.splat(1.0), x.splat(0.0)))
+    }
+}

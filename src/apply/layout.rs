@@ -1,0 +1,263 @@
+//! From arrays of any layout to contiguous pieces.
+//!
+//! Arrays whose memory is one run are handed on as one slice. Any other array is halved along its
+//! longest axis until a piece fits in the first-level cache; a piece is walked row by row along
+//! the axis on which the output is contiguous, and rows that are not contiguous, or too short to
+//! pay for themselves, go through a small buffer.
+
+use ndarray::{Array, ArrayRef, ArrayView, ArrayViewMut, Axis, Dimension, ShapeBuilder};
+
+use super::parallel;
+use crate::activation::Cost;
+use crate::element::Element;
+
+/// Rows shorter than this are gathered together instead of being walked one by one.
+const SHORT_ROW: usize = 32;
+/// A strided piece of this many elements is not cut further: with its output and both buffers it
+/// fits in the first-level cache.
+const TILE: usize = 1024;
+/// Below this, scratch memory is small enough to be cleared for nothing.
+const SMALL_BUFFER: usize = 64;
+
+/// Panics unless the shapes agree.
+#[track_caller]
+pub(crate) fn assert_same_shape(what: &str, got: &[usize], of: &str, expected: &[usize]) {
+    assert!(
+        got == expected,
+        "the {what} must have the shape of the {of}: expected {expected:?}, got {got:?}"
+    );
+}
+
+/// A new array of zeros with the shape of `x`, in its memory order where `x` is contiguous in any
+/// order, else in C order.
+pub(crate) fn new_like<A: Element, D: Dimension>(x: &ArrayRef<A, D>) -> Array<A, D> {
+    if x.is_standard_layout() || x.as_slice_memory_order().is_none() {
+        return Array::zeros(x.raw_dim());
+    }
+    if x.t().is_standard_layout() {
+        return Array::zeros(x.raw_dim().f());
+    }
+    // Axes from the outermost to the innermost in memory; an allocation in that order, then the
+    // axes put back in their places, and those that ran backwards turned round.
+    let mut order: Vec<usize> = (0..x.ndim()).collect();
+    order.sort_by_key(|&axis| core::cmp::Reverse(x.strides()[axis].unsigned_abs()));
+    let (mut shape, mut places) = (x.raw_dim(), x.raw_dim());
+    for (outer, &axis) in order.iter().enumerate() {
+        shape[outer] = x.shape()[axis];
+        places[axis] = outer;
+    }
+    let mut out = Array::zeros(shape).permuted_axes(places);
+    for axis in 0..x.ndim() {
+        if x.strides()[axis] < 0 {
+            out.invert_axis(Axis(axis));
+        }
+    }
+    out
+}
+
+/// A copy of `x` in its memory order.
+pub(crate) fn to_owned<A: Element, D: Dimension>(x: &ArrayRef<A, D>) -> Array<A, D> {
+    let mut out = new_like(x);
+    each_pair(Cost::Light, x, &mut out, &|x, out| out.copy_from_slice(x));
+    out
+}
+
+/// Hands every element of `x` to `leaf`, in contiguous pieces.
+pub(crate) fn each_mut<A: Element, D: Dimension>(
+    cost: Cost,
+    x: &mut ArrayRef<A, D>,
+    leaf: &(impl Fn(&mut [A]) + Sync),
+) {
+    let pieces = parallel::pieces(cost, x.len());
+    match x.as_slice_memory_order_mut() {
+        Some(run) => cut_run(pieces, run, leaf),
+        None => cut_strided(pieces, x.view_mut(), leaf),
+    }
+}
+
+/// Hands every element of `x` and `out` to `leaf`, in contiguous pieces of one length; what is in
+/// an output piece before the call is undefined.
+pub(crate) fn each_pair<A: Element, D: Dimension>(
+    cost: Cost,
+    x: &ArrayRef<A, D>,
+    out: &mut ArrayRef<A, D>,
+    leaf: &(impl Fn(&[A], &mut [A]) + Sync),
+) {
+    each_two(cost, x, out, false, leaf);
+}
+
+/// As [`each_pair`], with the old elements of `out` in the output pieces.
+pub(crate) fn each_update<A: Element, D: Dimension>(
+    cost: Cost,
+    x: &ArrayRef<A, D>,
+    out: &mut ArrayRef<A, D>,
+    leaf: &(impl Fn(&[A], &mut [A]) + Sync),
+) {
+    each_two(cost, x, out, true, leaf);
+}
+
+fn each_two<A: Element, D: Dimension>(
+    cost: Cost,
+    x: &ArrayRef<A, D>,
+    out: &mut ArrayRef<A, D>,
+    reads_out: bool,
+    leaf: &(impl Fn(&[A], &mut [A]) + Sync),
+) {
+    let pieces = parallel::pieces(cost, out.len());
+    if let (Some(x), Some(out)) = (x.as_slice(), out.as_slice_mut()) {
+        return cut_runs(pieces, x, out, leaf);
+    }
+    if x.strides() == out.strides()
+        && let (Some(x), Some(out)) = (x.as_slice_memory_order(), out.as_slice_memory_order_mut())
+    {
+        return cut_runs(pieces, x, out, leaf);
+    }
+    cut_strided_two(pieces, x.view(), out.view_mut(), reads_out, leaf);
+}
+
+fn cut_run<A: Element>(pieces: usize, x: &mut [A], leaf: &(impl Fn(&mut [A]) + Sync)) {
+    if pieces < 2 {
+        return leaf(x);
+    }
+    let (x, y) = x.split_at_mut(middle::<A>(x.len(), pieces));
+    parallel::join(|| cut_run(pieces / 2, x, leaf), || cut_run(pieces - pieces / 2, y, leaf));
+}
+
+fn cut_runs<A: Element>(
+    pieces: usize,
+    x: &[A],
+    out: &mut [A],
+    leaf: &(impl Fn(&[A], &mut [A]) + Sync),
+) {
+    if pieces < 2 {
+        return leaf(x, out);
+    }
+    let middle = middle::<A>(out.len(), pieces);
+    let ((x0, x1), (out0, out1)) = (x.split_at(middle), out.split_at_mut(middle));
+    parallel::join(
+        || cut_runs(pieces / 2, x0, out0, leaf),
+        || cut_runs(pieces - pieces / 2, x1, out1, leaf),
+    );
+}
+
+/// Where to cut a run for `pieces`: on a page boundary of the run, so that threads share no page.
+fn middle<A: Element>(len: usize, pieces: usize) -> usize {
+    let share = len / pieces * (pieces / 2);
+    let page = 4096 / size_of::<A>();
+    if share > page { share / page * page } else { share }
+}
+
+/// The axis to halve next: the longest one, but one on which both arrays are contiguous only while
+/// its pieces stay long.
+fn axis_to_halve(shape: &[usize], contiguous: Option<usize>) -> Option<usize> {
+    let weight = |axis: usize| {
+        if Some(axis) == contiguous && shape[axis] <= TILE { 0 } else { shape[axis] }
+    };
+    (0..shape.len()).max_by_key(|&axis| weight(axis)).filter(|&axis| weight(axis) > 1)
+}
+
+/// The longest axis along which `x` is contiguous.
+fn unit_axis<A, D: Dimension>(x: &ArrayRef<A, D>) -> Option<usize> {
+    (0..x.ndim()).find(|&axis| x.strides()[axis] == 1 && x.shape()[axis] > 1)
+}
+
+fn both(pieces: usize, a: impl FnOnce() + Send, b: impl FnOnce() + Send) {
+    if pieces > 1 {
+        parallel::join(a, b);
+    } else {
+        a();
+        b();
+    }
+}
+
+fn cut_strided<A: Element, D: Dimension>(
+    pieces: usize,
+    mut x: ArrayViewMut<'_, A, D>,
+    leaf: &(impl Fn(&mut [A]) + Sync),
+) {
+    let unit = unit_axis(&x);
+    if x.len() > TILE
+        && let Some(axis) = axis_to_halve(x.shape(), unit)
+    {
+        let middle = x.len_of(Axis(axis)) / 2;
+        let (a, b) = x.split_at(Axis(axis), middle);
+        return both(
+            pieces,
+            || cut_strided(pieces / 2, a, leaf),
+            || cut_strided(pieces - pieces / 2, b, leaf),
+        );
+    }
+    if let Some(axis) = unit
+        && x.shape()[axis] >= SHORT_ROW
+    {
+        for mut row in x.lanes_mut(Axis(axis)) {
+            leaf(row.as_slice_mut().expect("a lane of stride 1 is a slice"));
+        }
+        return;
+    }
+    with_buffer(x.len(), |buffer: &mut [A]| {
+        view_mut(&x, buffer).assign(&x);
+        leaf(buffer);
+        let result = view_mut(&x, buffer);
+        x.assign(&result);
+    });
+}
+
+fn cut_strided_two<A: Element, D: Dimension>(
+    pieces: usize,
+    x: ArrayView<'_, A, D>,
+    mut out: ArrayViewMut<'_, A, D>,
+    reads_out: bool,
+    leaf: &(impl Fn(&[A], &mut [A]) + Sync),
+) {
+    let unit = unit_axis(&out).filter(|&axis| x.strides()[axis] == 1);
+    if out.len() > TILE
+        && let Some(axis) = axis_to_halve(out.shape(), unit)
+    {
+        let middle = out.len_of(Axis(axis)) / 2;
+        let (x0, x1) = x.split_at(Axis(axis), middle);
+        let (out0, out1) = out.split_at(Axis(axis), middle);
+        return both(
+            pieces,
+            || cut_strided_two(pieces / 2, x0, out0, reads_out, leaf),
+            || cut_strided_two(pieces - pieces / 2, x1, out1, reads_out, leaf),
+        );
+    }
+    if let Some(axis) = unit
+        && out.shape()[axis] >= SHORT_ROW
+    {
+        let rows = x.lanes(Axis(axis)).into_iter().zip(out.lanes_mut(Axis(axis)));
+        for (x, mut out) in rows {
+            let x = x.to_slice().expect("a lane of stride 1 is a slice");
+            leaf(x, out.as_slice_mut().expect("a lane of stride 1 is a slice"));
+        }
+        return;
+    }
+    with_buffer(2 * out.len(), |buffer: &mut [A]| {
+        let (from, to) = buffer.split_at_mut(out.len());
+        view_mut(&x, from).assign(&x);
+        if reads_out {
+            view_mut(&x, to).assign(&out);
+        }
+        leaf(from, to);
+        out.assign(&view_mut(&x, to));
+    });
+}
+
+/// Calls `f` with `len` elements of scratch memory on the stack.
+fn with_buffer<A: Element>(len: usize, f: impl FnOnce(&mut [A])) {
+    if len <= SMALL_BUFFER {
+        f(&mut [A::zero(); SMALL_BUFFER][..len]);
+    } else {
+        f(&mut [A::zero(); 2 * TILE][..len]);
+    }
+}
+
+/// The buffer as an array with the shape of `like`, in C order.
+fn view_mut<'a, A: Element, D: Dimension>(
+    like: &ArrayRef<A, D>,
+    buffer: &'a mut [A],
+) -> ArrayViewMut<'a, A, D> {
+    ArrayViewMut::from_shape(like.raw_dim(), buffer)
+        .expect("the buffer has the length of the piece")
+}

@@ -1,0 +1,95 @@
+//! The verbs, written once: how an operation on vectors reaches every element of an array.
+//!
+//! The order of work inside a verb is always the same: the layout is looked at ([`layout`]), large
+//! arrays are cut into pieces for threads ([`parallel`]), each piece picks its SIMD instructions
+//! and runs one loop ([`elementwise`] or [`lanes`]). Nothing here knows any activation.
+
+mod elementwise;
+mod layout;
+pub(crate) mod parallel;
+
+use ndarray::{Array, ArrayRef, Dimension};
+
+use crate::activation::{Cost, Elementwise};
+use crate::element::Element;
+use crate::lane::{Job, Lane};
+
+pub(crate) use self::layout::{new_like, to_owned};
+
+/// An element-wise operation as the loops see it.
+pub(crate) trait Op: Copy + Send + Sync {
+    const COST: Cost;
+    fn apply<V: Lane>(self, x: V) -> V;
+}
+
+/// The function of an [`Elementwise`].
+#[derive(Clone, Copy)]
+pub(crate) struct Eval<T>(pub(crate) T);
+
+/// The derivative of an [`Elementwise`].
+#[derive(Clone, Copy)]
+pub(crate) struct Slope<T>(pub(crate) T);
+
+impl<T: Elementwise> Op for Eval<T> {
+    const COST: Cost = T::COST;
+    #[inline(always)]
+    fn apply<V: Lane>(self, x: V) -> V {
+        self.0.eval(x)
+    }
+}
+
+impl<T: Elementwise> Op for Slope<T> {
+    const COST: Cost = T::COST;
+    #[inline(always)]
+    fn apply<V: Lane>(self, x: V) -> V {
+        self.0.derivative(x)
+    }
+}
+
+/// A new array of `op(x)`.
+pub(crate) fn map<A: Element, D: Dimension, O: Op>(op: O, x: &ArrayRef<A, D>) -> Array<A, D> {
+    let mut out = new_like(x);
+    map_assign_into(op, x, &mut out);
+    out
+}
+
+/// `x = op(x)`.
+pub(crate) fn map_inplace<A: Element, D: Dimension, O: Op>(op: O, x: &mut ArrayRef<A, D>) {
+    let job = Job::new();
+    layout::each_mut(O::COST, x, &|piece| elementwise::overwrite(job, op, piece));
+}
+
+/// `out = op(x)`.
+///
+/// # Panics
+/// If the shapes differ.
+pub(crate) fn map_assign_into<A: Element, D: Dimension, O: Op>(
+    op: O,
+    x: &ArrayRef<A, D>,
+    out: &mut ArrayRef<A, D>,
+) {
+    layout::assert_same_shape("output", out.shape(), "input", x.shape());
+    let job = Job::new();
+    layout::each_pair(O::COST, x, out, &|x, out| elementwise::assign(job, op, x, out));
+}
+
+/// `op(a)`.
+pub(crate) fn scalar<A: Element, O: Op>(op: O, a: A) -> A {
+    let mut one = [a];
+    elementwise::overwrite(Job::new(), op, &mut one);
+    one[0]
+}
+
+/// `dy = dy · slope(x)`.
+///
+/// # Panics
+/// If the shapes differ.
+pub(crate) fn backward_inplace<A: Element, D: Dimension, O: Op>(
+    slope: O,
+    x: &ArrayRef<A, D>,
+    dy: &mut ArrayRef<A, D>,
+) {
+    layout::assert_same_shape("upstream gradient", dy.shape(), "input", x.shape());
+    let job = Job::new();
+    layout::each_update(O::COST, x, dy, &|x, dy| elementwise::scale(job, slope, x, dy));
+}

@@ -1,0 +1,1 @@
+//! Forward propagation: linear layers chained with activations.

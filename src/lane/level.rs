@@ -1,0 +1,143 @@
+//! Which SIMD instructions a call uses.
+
+use core::cell::Cell;
+
+use fearless_simd::Simd;
+
+/// A set of SIMD instructions.
+///
+/// Every level gives the same bits; a test or a curious user can pick a lower one with
+/// [`with_level`].
+///
+/// ```
+/// use ndarray::array;
+/// use ndarray_activations::{Level, prelude::*, with_level};
+/// let x = array![-1.0f32, 0.5, 3.0];
+/// let best = x.sigmoid();
+/// for level in Level::available() {
+///     assert_eq!(with_level(level, || x.sigmoid()), best);
+/// }
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Level {
+    /// One lane at a time; on targets that always have SIMD only with the feature `scalar-level`.
+    Scalar,
+    /// x86 SSE2.
+    Sse2,
+    /// x86 SSE4.2.
+    Sse42,
+    /// x86 AVX2 with FMA.
+    Avx2,
+    /// x86 AVX-512 as in Ice Lake.
+    Avx512,
+    /// 64-bit Arm NEON.
+    Neon,
+    /// WebAssembly SIMD128.
+    Wasm,
+}
+
+const ALL: [Level; 7] = [
+    Level::Scalar,
+    Level::Sse2,
+    Level::Sse42,
+    Level::Avx2,
+    Level::Avx512,
+    Level::Neon,
+    Level::Wasm,
+];
+
+impl Level {
+    /// The best level of this machine.
+    pub fn best() -> Self {
+        Self::available().last().copied().unwrap_or(Self::Scalar)
+    }
+
+    /// The levels that this machine can run, slowest first.
+    pub fn available() -> Vec<Self> {
+        ALL.into_iter().filter(|level| level.token().is_some()).collect()
+    }
+
+    /// Proof that the machine has the level.
+    fn token(self) -> Option<Token> {
+        let best = Token::new();
+        match self {
+            #[cfg(any(
+                feature = "scalar-level",
+                not(any(
+                    all(target_arch = "aarch64", target_feature = "neon"),
+                    all(
+                        any(target_arch = "x86", target_arch = "x86_64"),
+                        target_feature = "sse2",
+                        target_feature = "fxsr"
+                    ),
+                    all(target_arch = "wasm32", target_feature = "simd128")
+                ))
+            ))]
+            Self::Scalar => Some(Token::fallback()),
+            #[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
+            Self::Sse2 => best.as_sse2().map(Token::Sse2),
+            #[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
+            Self::Sse42 => best.as_sse4_2().map(Token::Sse4_2),
+            #[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
+            Self::Avx2 => best.as_avx2().map(Token::Avx2),
+            #[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
+            Self::Avx512 => best.as_avx512().map(Token::Avx512),
+            #[cfg(target_arch = "aarch64")]
+            Self::Neon => best.as_neon().map(Token::Neon),
+            #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
+            Self::Wasm => Some(best),
+            _ => None,
+        }
+    }
+}
+
+type Token = fearless_simd::Level;
+
+thread_local! {
+    static CHOSEN: Cell<Option<Token>> = const { Cell::new(None) };
+}
+
+/// Runs `f` with every call of this crate that it makes on this thread using `level`. Work that
+/// such a call hands to other threads uses it too.
+///
+/// # Panics
+/// If this machine does not have the level.
+pub fn with_level<R>(level: Level, f: impl FnOnce() -> R) -> R {
+    struct Restore(Option<Token>);
+    impl Drop for Restore {
+        fn drop(&mut self) {
+            CHOSEN.set(self.0);
+        }
+    }
+    let Some(token) = level.token() else {
+        panic!("SIMD level {level:?} is not available here; these are: {:?}", Level::available());
+    };
+    let _restore = Restore(CHOSEN.replace(Some(token)));
+    f()
+}
+
+/// What a call captures at its entrance and hands to every piece of its work.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Job(Token);
+
+impl Job {
+    /// The level chosen for this thread, or the best.
+    #[inline]
+    pub(crate) fn new() -> Self {
+        Self(CHOSEN.get().unwrap_or_else(Token::new))
+    }
+}
+
+/// A loop that is compiled once for each SIMD level.
+pub(crate) trait Kernel {
+    type Output;
+    /// Must be `#[inline(always)]`, as everything it calls.
+    fn run<S: Simd>(self, simd: S) -> Self::Output;
+}
+
+/// Runs a kernel with the instructions of the job's level.
+#[inline(always)]
+pub(crate) fn run<K: Kernel>(job: Job, kernel: K) -> K::Output {
+    fearless_simd::dispatch!(job.0, simd => kernel.run(simd))
+}

@@ -1,0 +1,25 @@
+//! Activation functions, stable softmax and forward propagation on ndarray.
+#![forbid(unsafe_code)]
+#![deny(missing_docs)]
+
+pub mod activation;
+mod apply;
+mod choice;
+mod element;
+mod ext;
+pub mod forward;
+mod lane;
+pub mod loss;
+pub mod math;
+pub mod softmax;
+
+pub use activation::*;
+pub use element::Element;
+pub use ext::ActivationExt;
+pub use lane::{DoubleKernel, Lane, Level, Mask, with_level};
+
+/// Everything that programs usually need: `use ndarray_activations::prelude::*;`.
+pub mod prelude {
+    pub use crate::activation::*;
+    pub use crate::ext::ActivationExt;
+}

@@ -1,0 +1,1 @@
+//! Losses from logits, each with its gradient.

@@ -1,0 +1,33 @@
+"""Coefficients of src/math/exp.rs: q in e^r = 1 + r + r^2 q(r) on |r| <= ln 2 / 2, and the parts of ln 2."""
+
+from mpmath import mp, mpf, exp, log, factorial
+from minimax import fit, report, show, to_f32, to_f64
+
+half = log(2) / 2 * (1 + mpf(2) ** -10)
+
+
+def q(r):
+    return sum(r**k / factorial(k + 2) for k in range(40))
+
+
+for fmt, degrees in (("f32", (3, 4)), ("f64", (8, 9, 10))):
+    for degree in degrees:
+        c, error = fit(q, lambda r: r**2 / exp(r), degree, -half, half, fmt)
+        report(f"{fmt} q(r), relative to e^r,", "|r| <= ln 2 / 2", c, error, fmt)
+
+for fmt, bits, rounded in (("f32", 15, to_f32), ("f64", 40, to_f64)):
+    scale = mpf(2) ** bits
+    high = mp.floor(log(2) * scale) / scale
+    low = rounded(log(2) - high)
+    print(fmt, "ln 2 =", show(rounded(high), fmt), "+", show(low, fmt), " 1/ln 2 =", show(rounded(1 / log(2)), fmt))
+
+
+def g(r):
+    return sum(r**k / factorial(k + 1) for k in range(40))
+
+
+for degree in (4, 5, 6):
+    c, error = fit(g, lambda r: r / exp(r), degree, -half, half, "f64")
+    report("f64 lanes for f32: g in e^r = 1 + r g(r), relative to e^r,", "|r| <= ln 2 / 2", c, error, "f64")
+    c, error = fit(g, lambda r: 1 / g(r), degree, -half, half, "f64")
+    report("f64 lanes for f32: g in e^r - 1 = r g(r), relative to e^r - 1,", "|r| <= ln 2 / 2", c, error, "f64")
