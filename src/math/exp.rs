@@ -36,7 +36,7 @@ pub(crate) struct Reduced<V> {
 /// `[-1075 ln 2, 690]` (f64).
 #[inline(always)]
 pub(crate) fn reduce<V: Lane>(x: V, low: Option<V>) -> Reduced<V> {
-    let (k, scale) = x.split_scale(x.constant(1.442695, 1.4426950408889634), OFFSET);
+    let (k, scale) = x.split_scale(x.splat(core::f64::consts::LOG2_E), OFFSET);
     // The high part of ln 2 has few enough bits that its products with k are exact.
     let high = k.neg_mul_add(x.constant(0.69314575, 0.6931471805592082), x);
     let ln2_low = x.constant(1.4286068e-6, 7.371002565167799e-13);
@@ -98,8 +98,7 @@ pub(crate) fn exp_m1_pair<V: Lane>(x: V) -> Pair<V> {
     let power = e.power();
     // (2^k − 1) + 2^k r + 2^k tail; the first difference is exact or far from the rest.
     let sum = Pair::sum(power - 1.0, power * e.r);
-    let sum = Pair::sum(sum.high, power.mul_add(e.tail, sum.low));
-    sum
+    Pair::sum(sum.high, power.mul_add(e.tail, sum.low))
 }
 
 /// `eˣ − 1` for `x <= 0`.
