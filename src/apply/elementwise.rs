@@ -42,6 +42,38 @@ pub(crate) fn assign<A: Element, O: Op>(job: Job, op: O, x: &[A], out: &mut [A])
     run(job, Assign { op, x, out });
 }
 
+struct Collect<'a, A, O> {
+    op: O,
+    x: &'a [A],
+}
+
+impl<A: Element, O: Op> Kernel for Collect<'_, A, O> {
+    type Output = Vec<A>;
+    #[inline(always)]
+    fn run<S: Simd>(self, simd: S) -> Vec<A> {
+        let mut out = Vec::with_capacity(self.x.len());
+        let mut vector = [A::zero(); WIDEST];
+        let vector = &mut vector[..A::WIDTH];
+        let mut x = self.x.chunks_exact(A::WIDTH);
+        for x in x.by_ref() {
+            self.op.apply(A::Lanes::<S>::load(simd, x)).store(vector);
+            out.extend_from_slice(vector);
+        }
+        let x = x.remainder();
+        if !x.is_empty() {
+            vector[..x.len()].copy_from_slice(x);
+            self.op.apply(A::Lanes::<S>::load(simd, vector)).store(vector);
+            out.extend_from_slice(&vector[..x.len()]);
+        }
+        out
+    }
+}
+
+/// `op(x)` in fresh memory, which is written once.
+pub(crate) fn collect<A: Element, O: Op>(job: Job, op: O, x: &[A]) -> Vec<A> {
+    run(job, Collect { op, x })
+}
+
 struct Overwrite<'a, A, O> {
     op: O,
     x: &'a mut [A],

@@ -195,6 +195,13 @@ fn cut_strided<A: Element, D: Dimension>(
         }
         return;
     }
+    if x.len() <= SMALL_BUFFER {
+        let buffer = &mut [A::zero(); SMALL_BUFFER][..x.len()];
+        buffer.iter_mut().zip(x.iter()).for_each(|(slot, &element)| *slot = element);
+        leaf(buffer);
+        x.iter_mut().zip(buffer.iter()).for_each(|(element, &slot)| *element = slot);
+        return;
+    }
     with_buffer(x.len(), |buffer: &mut [A]| {
         view_mut(&x, buffer).assign(&x);
         leaf(buffer);

@@ -48,10 +48,21 @@ impl<T: Elementwise> Op for Slope<T> {
 
 /// A new array of `op(x)`.
 pub(crate) fn map<A: Element, D: Dimension, O: Op>(op: O, x: &ArrayRef<A, D>) -> Array<A, D> {
+    // Small arrays are written straight into fresh memory. Large ones start as zero pages of the
+    // operating system, which all threads then touch first.
+    if x.len() <= COLLECT_MAX
+        && let Some(run) = x.as_slice()
+    {
+        let out = elementwise::collect(Job::new(), op, run);
+        return Array::from_shape_vec(x.raw_dim(), out).expect("as many elements as the input");
+    }
     let mut out = new_like(x);
     map_assign_into(op, x, &mut out);
     out
 }
+
+/// The largest array that [`map`] fills from fresh memory on one thread.
+const COLLECT_MAX: usize = 32 << 10;
 
 /// `x = op(x)`.
 pub(crate) fn map_inplace<A: Element, D: Dimension, O: Op>(op: O, x: &mut ArrayRef<A, D>) {
