@@ -14,6 +14,7 @@ pub mod math;
 pub mod softmax;
 
 pub use activation::*;
+pub use choice::{Activation, ActivationError};
 pub use element::Element;
 pub use ext::ActivationExt;
 pub use lane::{DoubleKernel, Lane, Level, Mask, with_level};
@@ -21,5 +22,6 @@ pub use lane::{DoubleKernel, Lane, Level, Mask, with_level};
 /// Everything that programs usually need: `use ndarray_activations::prelude::*;`.
 pub mod prelude {
     pub use crate::activation::*;
+    pub use crate::choice::Activation;
     pub use crate::ext::ActivationExt;
 }

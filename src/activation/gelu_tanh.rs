@@ -20,7 +20,7 @@ pub struct GeluTanh;
 impl Spec for GeluTanh {
     const NAME: &'static str = "gelu_tanh";
     const ALIASES: &'static [&'static str] =
-        &["gelunew", "gelupytorchtanh", "gelufast", "geluaccurate", "geluapproximate"];
+        &["gelunew", "newgelu", "gelupytorchtanh", "gelupythontanh", "gelufast", "geluaccurate"];
 }
 
 impl Elementwise for GeluTanh {

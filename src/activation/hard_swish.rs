@@ -19,7 +19,7 @@ pub struct HardSwish;
 
 impl Spec for HardSwish {
     const NAME: &'static str = "hard_swish";
-    const ALIASES: &'static [&'static str] = &["hswish"];
+    const ALIASES: &'static [&'static str] = &["hswish", "hardsilu"];
 }
 
 impl Elementwise for HardSwish {

@@ -35,7 +35,7 @@ impl HardTanh {
 
 impl Spec for HardTanh {
     const NAME: &'static str = "hard_tanh";
-    const ALIASES: &'static [&'static str] = &["clip", "clamp"];
+    const ALIASES: &'static [&'static str] = &[];
 }
 
 impl Elementwise for HardTanh {

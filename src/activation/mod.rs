@@ -245,6 +245,8 @@ mod thresholded_relu;
 
 /// Calls the macro `$then` with the whole catalogue, one row for each activation: the noun with
 /// its parameters, then the names of its methods on arrays; `_` where ndarray owns the name.
+#[doc(hidden)]
+#[macro_export]
 macro_rules! for_each_activation {
     ($then:ident) => {
         $then! {

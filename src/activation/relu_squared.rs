@@ -19,7 +19,7 @@ pub struct ReluSquared;
 
 impl Spec for ReluSquared {
     const NAME: &'static str = "relu_squared";
-    const ALIASES: &'static [&'static str] = &["relu2", "squaredrelu", "sqrrelu"];
+    const ALIASES: &'static [&'static str] = &["relu2", "squaredrelu", "sqrrelu", "relusqr"];
 }
 
 impl Elementwise for ReluSquared {

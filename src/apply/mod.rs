@@ -20,6 +20,23 @@ pub(crate) use self::layout::{new_like, to_owned};
 pub(crate) trait Op: Copy + Send + Sync {
     const COST: Cost;
     fn apply<V: Lane>(self, x: V) -> V;
+
+    /// [`COST`](Op::COST), or that of an operation that is chosen at run time.
+    fn cost(self) -> Cost {
+        Self::COST
+    }
+    /// `out = op(x)`; both of one length.
+    fn assign<A: Element>(self, job: Job, x: &[A], out: &mut [A]) {
+        elementwise::assign(job, self, x, out);
+    }
+    /// `x = op(x)`.
+    fn overwrite<A: Element>(self, job: Job, x: &mut [A]) {
+        elementwise::overwrite(job, self, x);
+    }
+    /// `dy = dy · op(x)`; both of one length.
+    fn scale<A: Element>(self, job: Job, x: &[A], dy: &mut [A]) {
+        elementwise::scale(job, self, x, dy);
+    }
 }
 
 /// The function of an [`Elementwise`].
@@ -67,7 +84,7 @@ const COLLECT_MAX: usize = 32 << 10;
 /// `x = op(x)`.
 pub(crate) fn map_inplace<A: Element, D: Dimension, O: Op>(op: O, x: &mut ArrayRef<A, D>) {
     let job = Job::new();
-    layout::each_mut(O::COST, x, &|piece| elementwise::overwrite(job, op, piece));
+    layout::each_mut(op.cost(), x, &|piece| op.overwrite(job, piece));
 }
 
 /// `out = op(x)`.
@@ -81,13 +98,13 @@ pub(crate) fn map_assign_into<A: Element, D: Dimension, O: Op>(
 ) {
     layout::assert_same_shape("output", out.shape(), "input", x.shape());
     let job = Job::new();
-    layout::each_pair(O::COST, x, out, &|x, out| elementwise::assign(job, op, x, out));
+    layout::each_pair(op.cost(), x, out, &|x, out| op.assign(job, x, out));
 }
 
 /// `op(a)`.
 pub(crate) fn scalar<A: Element, O: Op>(op: O, a: A) -> A {
     let mut one = [a];
-    elementwise::overwrite(Job::new(), op, &mut one);
+    op.overwrite(Job::new(), &mut one);
     one[0]
 }
 
@@ -102,5 +119,5 @@ pub(crate) fn backward_inplace<A: Element, D: Dimension, O: Op>(
 ) {
     layout::assert_same_shape("upstream gradient", dy.shape(), "input", x.shape());
     let job = Job::new();
-    layout::each_update(O::COST, x, dy, &|x, dy| elementwise::scale(job, slope, x, dy));
+    layout::each_update(slope.cost(), x, dy, &|x, dy| slope.scale(job, x, dy));
 }
