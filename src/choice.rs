@@ -286,6 +286,11 @@ impl Op for ChosenEval {
     fn assign<A: Element>(self, job: Job, x: &[A], out: &mut [A]) {
         A::assign(self.0, job, x, out);
     }
+    fn collect<A: Element>(self, job: Job, x: &[A]) -> Vec<A> {
+        let mut out = vec![A::zero(); x.len()];
+        A::assign(self.0, job, x, &mut out);
+        out
+    }
     fn overwrite<A: Element>(self, job: Job, x: &mut [A]) {
         A::overwrite(self.0, job, x);
     }
@@ -302,6 +307,11 @@ impl Op for ChosenSlope {
     }
     fn assign<A: Element>(self, job: Job, x: &[A], out: &mut [A]) {
         A::assign_slope(self.0, job, x, out);
+    }
+    fn collect<A: Element>(self, job: Job, x: &[A]) -> Vec<A> {
+        let mut out = vec![A::zero(); x.len()];
+        A::assign_slope(self.0, job, x, &mut out);
+        out
     }
     fn scale<A: Element>(self, job: Job, x: &[A], dy: &mut [A]) {
         A::scale_by_slope(self.0, job, x, dy);

@@ -29,6 +29,10 @@ pub(crate) trait Op: Copy + Send + Sync {
     fn assign<A: Element>(self, job: Job, x: &[A], out: &mut [A]) {
         elementwise::assign(job, self, x, out);
     }
+    /// `op(x)` in fresh memory.
+    fn collect<A: Element>(self, job: Job, x: &[A]) -> Vec<A> {
+        elementwise::collect(job, self, x)
+    }
     /// `x = op(x)`.
     fn overwrite<A: Element>(self, job: Job, x: &mut [A]) {
         elementwise::overwrite(job, self, x);
@@ -70,7 +74,7 @@ pub(crate) fn map<A: Element, D: Dimension, O: Op>(op: O, x: &ArrayRef<A, D>) ->
     if x.len() <= COLLECT_MAX
         && let Some(run) = x.as_slice()
     {
-        let out = elementwise::collect(Job::new(), op, run);
+        let out = op.collect(Job::new(), run);
         return Array::from_shape_vec(x.raw_dim(), out).expect("as many elements as the input");
     }
     let mut out = new_like(x);
