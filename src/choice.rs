@@ -13,19 +13,6 @@ mod serde;
 
 pub use names::ActivationError;
 
-/// The loops of every activation for one element type, compiled once with this crate instead of
-/// once more in every program that chooses at run time.
-pub trait Chosen: Sized {
-    #[doc(hidden)]
-    fn assign(op: Activation, job: Job, x: &[Self], out: &mut [Self]);
-    #[doc(hidden)]
-    fn overwrite(op: Activation, job: Job, x: &mut [Self]);
-    #[doc(hidden)]
-    fn assign_slope(op: Activation, job: Job, x: &[Self], out: &mut [Self]);
-    #[doc(hidden)]
-    fn scale_by_slope(op: Activation, job: Job, x: &[Self], dy: &mut [Self]);
-}
-
 macro_rules! choice {
     ($($file:ident::$noun:ident { $($parameter:ident),* } => $method:tt, $inplace:ident;)*) => {
         choice!(@variants [] $($noun { $($parameter),* })*);
@@ -245,26 +232,19 @@ impl IntoIterator for All {
     }
 }
 
-macro_rules! loops {
-    ($elem:ident) => {
-        impl Chosen for $elem {
-            fn assign(op: Activation, job: Job, x: &[Self], out: &mut [Self]) {
-                resolve!(op, noun => Eval(noun).assign(job, x, out));
-            }
-            fn overwrite(op: Activation, job: Job, x: &mut [Self]) {
-                resolve!(op, noun => Eval(noun).overwrite(job, x));
-            }
-            fn assign_slope(op: Activation, job: Job, x: &[Self], out: &mut [Self]) {
-                resolve!(op, noun => Slope(noun).assign(job, x, out));
-            }
-            fn scale_by_slope(op: Activation, job: Job, x: &[Self], dy: &mut [Self]) {
-                resolve!(op, noun => Slope(noun).scale(job, x, dy));
-            }
-        }
-    };
+/// `x = op(x)`: one of the two loops that exist for every activation. The others are made from them,
+/// because each costs every program that chooses at run time its compile time.
+fn overwrite<A: Element>(op: Activation, job: Job, x: &mut [A]) {
+    resolve!(op, noun => Eval(noun).overwrite(job, x));
 }
-loops!(f32);
-loops!(f64);
+
+/// `dy = dy · op'(x)`: the other one.
+fn scale_by_slope<A: Element>(op: Activation, job: Job, x: &[A], dy: &mut [A]) {
+    resolve!(op, noun => Slope(noun).scale(job, x, dy));
+}
+
+/// Elements that stay in the first-level cache from one pass over them to the next.
+const BLOCK: usize = 2048;
 
 /// The function of an activation that is chosen at run time, resolved once for each piece.
 #[derive(Clone, Copy)]
@@ -284,15 +264,18 @@ impl Op for ChosenEval {
         self.0.cost()
     }
     fn assign<A: Element>(self, job: Job, x: &[A], out: &mut [A]) {
-        A::assign(self.0, job, x, out);
+        for (x, out) in x.chunks(BLOCK).zip(out.chunks_mut(BLOCK)) {
+            out.copy_from_slice(x);
+            overwrite(self.0, job, out);
+        }
     }
     fn collect<A: Element>(self, job: Job, x: &[A]) -> Vec<A> {
-        let mut out = vec![A::zero(); x.len()];
-        A::assign(self.0, job, x, &mut out);
+        let mut out = x.to_vec();
+        overwrite(self.0, job, &mut out);
         out
     }
     fn overwrite<A: Element>(self, job: Job, x: &mut [A]) {
-        A::overwrite(self.0, job, x);
+        overwrite(self.0, job, x);
     }
 }
 
@@ -306,15 +289,19 @@ impl Op for ChosenSlope {
         self.0.cost()
     }
     fn assign<A: Element>(self, job: Job, x: &[A], out: &mut [A]) {
-        A::assign_slope(self.0, job, x, out);
+        for (x, out) in x.chunks(BLOCK).zip(out.chunks_mut(BLOCK)) {
+            // 1 · f'(x) is f'(x) to the bit.
+            out.fill(A::one());
+            scale_by_slope(self.0, job, x, out);
+        }
     }
     fn collect<A: Element>(self, job: Job, x: &[A]) -> Vec<A> {
-        let mut out = vec![A::zero(); x.len()];
-        A::assign_slope(self.0, job, x, &mut out);
+        let mut out = vec![A::one(); x.len()];
+        scale_by_slope(self.0, job, x, &mut out);
         out
     }
     fn scale<A: Element>(self, job: Job, x: &[A], dy: &mut [A]) {
-        A::scale_by_slope(self.0, job, x, dy);
+        scale_by_slope(self.0, job, x, dy);
     }
 }
 

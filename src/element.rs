@@ -5,7 +5,6 @@ use core::fmt::{Debug, Display};
 use fearless_simd::Simd;
 use ndarray::NdFloat;
 
-use crate::choice::Chosen;
 use crate::lane::{Doubles, LaneIo, Singles, sealed::Sealed};
 
 /// An element type that activations work on: [`f32`] or [`f64`].
@@ -17,7 +16,7 @@ use crate::lane::{Doubles, LaneIo, Singles, sealed::Sealed};
 /// use ndarray_activations::prelude::*;
 /// let _ = array![1, 2, 3].sigmoid();
 /// ```
-pub trait Element: NdFloat + Default + Debug + Display + Sealed + Chosen {
+pub trait Element: NdFloat + Default + Debug + Display + Sealed {
     /// The vector type that holds this element on SIMD level `S`.
     #[doc(hidden)]
     type Lanes<S: Simd>: LaneIo<S> + crate::lane::Lane<Elem = Self>;

@@ -119,7 +119,7 @@ pub fn with_level<R>(level: Level, f: impl FnOnce() -> R) -> R {
 
 /// What a call captures at its entrance and hands to every piece of its work.
 #[derive(Clone, Copy, Debug)]
-pub struct Job(Token);
+pub(crate) struct Job(Token);
 
 impl Job {
     /// The level chosen for this thread, or the best.
