@@ -10,8 +10,10 @@ use crate::lane::Lane;
 ///
 /// | element | max error | max error of f′ | −∞ | +∞ | NaN |
 /// |---------|-----------|-----------------|----|----|-----|
-/// | f32     | … ULP     | … ULP           | …  | …  | NaN |
-/// | f64     | … ULP     | … ULP           | …  | …  | NaN |
+/// | f32     | exact | exact | −∞ | +∞ | NaN |
+/// | f64     | exact | exact | −∞ | +∞ | NaN |
+///
+/// Odd: zeros have the sign of x. The derivative at ±lambda is 0.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct HardShrink {
     /// Half the width of what becomes 0.
@@ -34,19 +36,31 @@ impl HardShrink {
 impl Spec for HardShrink {
     const NAME: &'static str = "hard_shrink";
     const ALIASES: &'static [&'static str] = &[];
+
+    fn check(&self) -> Result<(), &'static str> {
+        if self.lambda >= 0.0 { Ok(()) } else { Err("lambda must be at least 0") }
+    }
 }
 
 impl Elementwise for HardShrink {
     const COST: Cost = Cost::Light;
-    const BOUNDS: Option<Bounds> = None;
+    const BOUNDS: Option<Bounds> =
+        Some(Bounds { f32: 0.0, f64: 0.0, derivative_f32: 0.0, derivative_f64: 0.0 });
 
     #[inline(always)]
     fn eval<V: Lane>(self, x: V) -> V {
-        x
+        // Written on |x|, so that the select takes a computed value: on a loaded one, in place, it becomes
+        // a masked store, which is slow.
+        let size = x.abs();
+        V::select(size.le(x.splat(self.lambda)), x.splat(0.0), size).copysign(x)
     }
 
     #[inline(always)]
     fn derivative<V: Lane>(self, x: V) -> V {
-        x
+        V::select(
+            x.is_nan(),
+            x,
+            V::select(x.abs().gt(x.splat(self.lambda)), x.splat(1.0), x.splat(0.0)),
+        )
     }
 }

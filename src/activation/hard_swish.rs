@@ -1,6 +1,9 @@
 use super::{Bounds, Cost, Elementwise, Spec};
 use crate::lane::Lane;
 
+/// 1/6 less its rounded value, in f32 and f64.
+const SIXTH_LOW: (f32, f64) = (-4.967054e-9, 9.25185853854297e-18);
+
 /// Piecewise quadratic swish.
 ///
 /// ```text
@@ -10,8 +13,10 @@ use crate::lane::Lane;
 ///
 /// | element | max error | max error of f′ | −∞ | +∞ | NaN |
 /// |---------|-----------|-----------------|----|----|-----|
-/// | f32     | … ULP     | … ULP           | …  | …  | NaN |
-/// | f64     | … ULP     | … ULP           | …  | …  | NaN |
+/// | f32     | 0.51 ULP | 1.1 ULP | −0 | +∞ | NaN |
+/// | f64     | 0.51 ULP | 1.1 ULP | −0 | +∞ | NaN |
+///
+/// The derivative at −3 is 0, at 3 it is 1.5: the limits from the left.
 ///
 /// [Howard et al., 2019](https://arxiv.org/abs/1905.02244)
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -24,15 +29,26 @@ impl Spec for HardSwish {
 
 impl Elementwise for HardSwish {
     const COST: Cost = Cost::Light;
-    const BOUNDS: Option<Bounds> = None;
+    const BOUNDS: Option<Bounds> =
+        Some(Bounds { f32: 0.51, f64: 0.51, derivative_f32: 1.1, derivative_f64: 1.1 });
 
     #[inline(always)]
     fn eval<V: Lane>(self, x: V) -> V {
-        x
+        // x · v with v = (x + 3) / 6 as high + low: x + 3 by a fast two-sum (|x| <= 3), 1/6 as two parts.
+        let lifted = x.at_least(x.splat(-3.0));
+        let inside = lifted.at_most(x.splat(3.0));
+        let sum = inside + 3.0;
+        let sum_low = inside - (sum - 3.0);
+        let sixth = x.splat(1.0 / 6.0);
+        let v = sum * sixth;
+        let v_low = sum.mul_add(x.constant(SIXTH_LOW.0, SIXTH_LOW.1), sum.mul_sub(sixth, v));
+        lifted.mul_add(v, inside * sum_low.mul_add(sixth, v_low))
     }
 
     #[inline(always)]
     fn derivative<V: Lane>(self, x: V) -> V {
-        x
+        let line = (x + 1.5) / 3.0;
+        let above = V::select(x.gt(x.splat(3.0)), x.splat(1.0), line);
+        V::select(x.le(x.splat(-3.0)), x.splat(0.0), above)
     }
 }

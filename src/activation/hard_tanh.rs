@@ -10,8 +10,10 @@ use crate::lane::Lane;
 ///
 /// | element | max error | max error of f′ | −∞ | +∞ | NaN |
 /// |---------|-----------|-----------------|----|----|-----|
-/// | f32     | … ULP     | … ULP           | …  | …  | NaN |
-/// | f64     | … ULP     | … ULP           | …  | …  | NaN |
+/// | f32     | exact | exact | min | max | NaN |
+/// | f64     | exact | exact | min | max | NaN |
+///
+/// The derivative at both ends is 0.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct HardTanh {
     /// The smallest value.
@@ -36,11 +38,16 @@ impl HardTanh {
 impl Spec for HardTanh {
     const NAME: &'static str = "hard_tanh";
     const ALIASES: &'static [&'static str] = &[];
+
+    fn check(&self) -> Result<(), &'static str> {
+        if self.min <= self.max { Ok(()) } else { Err("min must not exceed max") }
+    }
 }
 
 impl Elementwise for HardTanh {
     const COST: Cost = Cost::Light;
-    const BOUNDS: Option<Bounds> = None;
+    const BOUNDS: Option<Bounds> =
+        Some(Bounds { f32: 0.0, f64: 0.0, derivative_f32: 0.0, derivative_f64: 0.0 });
 
     #[inline(always)]
     fn eval<V: Lane>(self, x: V) -> V {

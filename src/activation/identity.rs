@@ -10,8 +10,9 @@ use crate::lane::Lane;
 ///
 /// | element | max error | max error of f′ | −∞ | +∞ | NaN |
 /// |---------|-----------|-----------------|----|----|-----|
-/// | f32     | … ULP     | … ULP           | …  | …  | NaN |
-/// | f64     | … ULP     | … ULP           | …  | …  | NaN |
+/// | f32     | exact | exact | −∞ | +∞ | NaN |
+/// | f64     | exact | exact | −∞ | +∞ | NaN |
+#[doc(alias = "linear")]
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Identity;
 
@@ -22,7 +23,8 @@ impl Spec for Identity {
 
 impl Elementwise for Identity {
     const COST: Cost = Cost::Light;
-    const BOUNDS: Option<Bounds> = None;
+    const BOUNDS: Option<Bounds> =
+        Some(Bounds { f32: 0.0, f64: 0.0, derivative_f32: 0.0, derivative_f64: 0.0 });
 
     #[inline(always)]
     fn eval<V: Lane>(self, x: V) -> V {

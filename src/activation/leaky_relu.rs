@@ -10,8 +10,11 @@ use crate::lane::Lane;
 ///
 /// | element | max error | max error of f′ | −∞ | +∞ | NaN |
 /// |---------|-----------|-----------------|----|----|-----|
-/// | f32     | … ULP     | … ULP           | …  | …  | NaN |
-/// | f64     | … ULP     | … ULP           | …  | …  | NaN |
+/// | f32     | 0.5 ULP | exact | −∞ | +∞ | NaN |
+/// | f64     | 0.5 ULP | exact | −∞ | +∞ | NaN |
+///
+/// The slope is rounded once to the element type. The derivative at 0 is the slope. Frameworks differ in the
+/// slope: 0.01 in PyTorch, JAX and ONNX (the default here), 0.3 in the Keras layer, 0.2 in the Keras function.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct LeakyRelu {
     /// The slope for negative inputs.
@@ -29,20 +32,38 @@ impl LeakyRelu {
     pub const fn new(negative_slope: f64) -> Self {
         Self { negative_slope }
     }
+
+    /// The slope of the layer `keras.layers.LeakyReLU`, 0.3.
+    pub const fn keras() -> Self {
+        Self { negative_slope: 0.3 }
+    }
+
+    /// The slope of the function `keras.activations.leaky_relu`, 0.2.
+    pub const fn keras_function() -> Self {
+        Self { negative_slope: 0.2 }
+    }
 }
 
 impl Spec for LeakyRelu {
     const NAME: &'static str = "leaky_relu";
     const ALIASES: &'static [&'static str] = &["lrelu", "leaky"];
+
+    fn check(&self) -> Result<(), &'static str> {
+        if self.negative_slope.is_finite() { Ok(()) } else { Err("negative_slope must be finite") }
+    }
 }
 
 impl Elementwise for LeakyRelu {
     const COST: Cost = Cost::Light;
-    const BOUNDS: Option<Bounds> = None;
+    const BOUNDS: Option<Bounds> =
+        Some(Bounds { f32: 0.5, f64: 0.5, derivative_f32: 0.0, derivative_f64: 0.0 });
 
     #[inline(always)]
     fn eval<V: Lane>(self, x: V) -> V {
-        V::select(x.gt(x.splat(0.0)), x, x * self.negative_slope)
+        // Both parts keep NaN; one of them is a zero, so the sum is rounded once. No select on `x` itself:
+        // in place that becomes a masked store, which is slow.
+        let zero = x.splat(0.0);
+        x.at_most(zero).mul_add(x.splat(self.negative_slope), x.at_least(zero))
     }
 
     #[inline(always)]

@@ -10,8 +10,8 @@ use crate::lane::Lane;
 ///
 /// | element | max error | max error of f′ | −∞ | +∞ | NaN |
 /// |---------|-----------|-----------------|----|----|-----|
-/// | f32     | … ULP     | … ULP           | …  | …  | NaN |
-/// | f64     | … ULP     | … ULP           | …  | …  | NaN |
+/// | f32     | 0.5 ULP | exact | 0 | +∞ | NaN |
+/// | f64     | 0.5 ULP | exact | 0 | +∞ | NaN |
 ///
 /// [So et al., 2021](https://arxiv.org/abs/2109.08668)
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -24,15 +24,18 @@ impl Spec for ReluSquared {
 
 impl Elementwise for ReluSquared {
     const COST: Cost = Cost::Light;
-    const BOUNDS: Option<Bounds> = None;
+    const BOUNDS: Option<Bounds> =
+        Some(Bounds { f32: 0.5, f64: 0.5, derivative_f32: 0.0, derivative_f64: 0.0 });
 
     #[inline(always)]
     fn eval<V: Lane>(self, x: V) -> V {
-        x
+        let positive = x.at_least(x.splat(0.0));
+        positive * positive
     }
 
     #[inline(always)]
     fn derivative<V: Lane>(self, x: V) -> V {
-        x
+        let positive = x.at_least(x.splat(0.0));
+        positive + positive
     }
 }

@@ -1,6 +1,11 @@
 use super::{Bounds, Cost, Elementwise, Spec};
 use crate::lane::Lane;
 
+/// 2^100, of which the square brings every nonzero `f32` above 1.
+const TWO_100: f32 = f32::from_bits((127 + 100) << 23);
+/// 2^600, of which the square brings every nonzero `f64` above 1.
+const TWO_600: f64 = f64::from_bits((1023 + 600) << 52);
+
 /// Sign, the bipolar step of the perceptron.
 ///
 /// ```text
@@ -10,8 +15,10 @@ use crate::lane::Lane;
 ///
 /// | element | max error | max error of f′ | −∞ | +∞ | NaN |
 /// |---------|-----------|-----------------|----|----|-----|
-/// | f32     | … ULP     | … ULP           | …  | …  | NaN |
-/// | f64     | … ULP     | … ULP           | …  | …  | NaN |
+/// | f32     | exact | exact | −1 | 1 | NaN |
+/// | f64     | exact | exact | −1 | 1 | NaN |
+///
+/// sign(±0) = ±0. The derivative is 0 everywhere, at 0 too: nothing to train by.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Sign;
 
@@ -22,11 +29,14 @@ impl Spec for Sign {
 
 impl Elementwise for Sign {
     const COST: Cost = Cost::Light;
-    const BOUNDS: Option<Bounds> = None;
+    const BOUNDS: Option<Bounds> =
+        Some(Bounds { f32: 0.0, f64: 0.0, derivative_f32: 0.0, derivative_f64: 0.0 });
 
     #[inline(always)]
     fn eval<V: Lane>(self, x: V) -> V {
-        V::select(x.eq(x.splat(0.0)) | x.is_nan(), x, x.splat(1.0).copysign(x))
+        // The two factors lift the smallest subnormal number above 1 and leave zeros, infinities and NaN.
+        let lift = x.constant(TWO_100, TWO_600);
+        (x * lift * lift).at_least(x.splat(-1.0)).at_most(x.splat(1.0))
     }
 
     #[inline(always)]

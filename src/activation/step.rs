@@ -10,8 +10,10 @@ use crate::lane::Lane;
 ///
 /// | element | max error | max error of f′ | −∞ | +∞ | NaN |
 /// |---------|-----------|-----------------|----|----|-----|
-/// | f32     | … ULP     | … ULP           | …  | …  | NaN |
-/// | f64     | … ULP     | … ULP           | …  | …  | NaN |
+/// | f32     | exact | exact | 0 | 1 | NaN |
+/// | f64     | exact | exact | 0 | 1 | NaN |
+///
+/// step(±0) = 1. The derivative is 0 everywhere, at 0 too: nothing to train by.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Step;
 
@@ -22,11 +24,14 @@ impl Spec for Step {
 
 impl Elementwise for Step {
     const COST: Cost = Cost::Light;
-    const BOUNDS: Option<Bounds> = None;
+    const BOUNDS: Option<Bounds> =
+        Some(Bounds { f32: 0.0, f64: 0.0, derivative_f32: 0.0, derivative_f64: 0.0 });
 
     #[inline(always)]
     fn eval<V: Lane>(self, x: V) -> V {
-        V::select(x.is_nan(), x, V::select(x.ge(x.splat(0.0)), x.splat(1.0), x.splat(0.0)))
+        // Zero for every number, NaN for NaN.
+        let zero = x.at_least(x.splat(0.0)).at_most(x.splat(0.0));
+        zero + V::select(x.ge(x.splat(0.0)), x.splat(1.0), x.splat(0.0))
     }
 
     #[inline(always)]

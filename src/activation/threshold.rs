@@ -10,8 +10,10 @@ use crate::lane::Lane;
 ///
 /// | element | max error | max error of f′ | −∞ | +∞ | NaN |
 /// |---------|-----------|-----------------|----|----|-----|
-/// | f32     | … ULP     | … ULP           | …  | …  | NaN |
-/// | f64     | … ULP     | … ULP           | …  | …  | NaN |
+/// | f32     | exact | exact | value | +∞ | NaN |
+/// | f64     | exact | exact | value | +∞ | NaN |
+///
+/// The derivative at the threshold is 0.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Threshold {
     /// Inputs at or below it are replaced.
@@ -36,15 +38,23 @@ impl Threshold {
 impl Spec for Threshold {
     const NAME: &'static str = "threshold";
     const ALIASES: &'static [&'static str] = &[];
+
+    fn check(&self) -> Result<(), &'static str> {
+        if !self.threshold.is_nan() { Ok(()) } else { Err("threshold must not be NaN") }
+    }
 }
 
 impl Elementwise for Threshold {
     const COST: Cost = Cost::Light;
-    const BOUNDS: Option<Bounds> = None;
+    const BOUNDS: Option<Bounds> =
+        Some(Bounds { f32: 0.0, f64: 0.0, derivative_f32: 0.0, derivative_f64: 0.0 });
 
     #[inline(always)]
     fn eval<V: Lane>(self, x: V) -> V {
-        V::select(x.gt(x.splat(self.threshold)) | x.is_nan(), x, x.splat(self.value))
+        // `at_least` leaves x alone where it is taken, and gives the select a computed value: on a loaded
+        // one, in place, it becomes a masked store, which is slow.
+        let threshold = x.splat(self.threshold);
+        V::select(x.le(threshold), x.splat(self.value), x.at_least(threshold))
     }
 
     #[inline(always)]

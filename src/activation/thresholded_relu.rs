@@ -10,8 +10,10 @@ use crate::lane::Lane;
 ///
 /// | element | max error | max error of f′ | −∞ | +∞ | NaN |
 /// |---------|-----------|-----------------|----|----|-----|
-/// | f32     | … ULP     | … ULP           | …  | …  | NaN |
-/// | f64     | … ULP     | … ULP           | …  | …  | NaN |
+/// | f32     | exact | exact | 0 | +∞ | NaN |
+/// | f64     | exact | exact | 0 | +∞ | NaN |
+///
+/// The derivative at alpha is 0.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct ThresholdedRelu {
     /// Inputs at or below it become 0.
@@ -34,15 +36,23 @@ impl ThresholdedRelu {
 impl Spec for ThresholdedRelu {
     const NAME: &'static str = "thresholded_relu";
     const ALIASES: &'static [&'static str] = &[];
+
+    fn check(&self) -> Result<(), &'static str> {
+        if !self.alpha.is_nan() { Ok(()) } else { Err("alpha must not be NaN") }
+    }
 }
 
 impl Elementwise for ThresholdedRelu {
     const COST: Cost = Cost::Light;
-    const BOUNDS: Option<Bounds> = None;
+    const BOUNDS: Option<Bounds> =
+        Some(Bounds { f32: 0.0, f64: 0.0, derivative_f32: 0.0, derivative_f64: 0.0 });
 
     #[inline(always)]
     fn eval<V: Lane>(self, x: V) -> V {
-        V::select(x.gt(x.splat(self.alpha)) | x.is_nan(), x, x.splat(0.0))
+        // `at_least` leaves x alone where it is taken, and gives the select a computed value: on a loaded
+        // one, in place, it becomes a masked store, which is slow.
+        let alpha = x.splat(self.alpha);
+        V::select(x.le(alpha), x.splat(0.0), x.at_least(alpha))
     }
 
     #[inline(always)]
