@@ -1,5 +1,6 @@
 use super::{Bounds, Cost, Elementwise, Spec};
-use crate::lane::Lane;
+use crate::lane::{DoubleKernel, Lane};
+use crate::math::{Pair, elu};
 
 /// Continuously differentiable exponential linear unit.
 ///
@@ -44,11 +45,57 @@ impl Elementwise for Celu {
 
     #[inline(always)]
     fn eval<V: Lane>(self, x: V) -> V {
-        x
+        if V::SINGLE {
+            return x.through_double(Value { alpha: f64::from(self.alpha as f32) });
+        }
+        let zero = x.splat(0.0);
+        let z = self.argument(x.at_most(zero));
+        let below = elu::exp_m1_below(z.high, Some(z.low), Pair::exact(x.splat(self.alpha)));
+        below + x.at_least(zero)
     }
 
     #[inline(always)]
     fn derivative<V: Lane>(self, x: V) -> V {
-        x
+        let below = if V::SINGLE {
+            x.through_double(Slope { alpha: f64::from(self.alpha as f32) })
+        } else {
+            let z = self.argument(x.at_most(x.splat(0.0)));
+            elu::exp_below(z.high, Some(z.low), Pair::exact(x.splat(1.0)))
+        };
+        V::select(x.gt(x.splat(0.0)), x.splat(1.0), below)
+    }
+}
+
+impl Celu {
+    /// `x / alpha` with its remainder, limited to where the exponential is not certainly zero.
+    #[inline(always)]
+    fn argument<V: Lane>(self, x: V) -> Pair<V> {
+        Pair::quotient(x.at_least(x.splat(-760.0 * self.alpha)), self.alpha)
+    }
+}
+
+#[derive(Clone, Copy)]
+struct Value {
+    alpha: f64,
+}
+
+impl DoubleKernel for Value {
+    #[inline(always)]
+    fn call<W: Lane<Elem = f64>>(self, x: W) -> W {
+        let zero = x.splat(0.0);
+        let below = elu::exp_m1_below_wide(x.at_most(zero) * (1.0 / self.alpha));
+        (below * self.alpha) + x.at_least(zero)
+    }
+}
+
+#[derive(Clone, Copy)]
+struct Slope {
+    alpha: f64,
+}
+
+impl DoubleKernel for Slope {
+    #[inline(always)]
+    fn call<W: Lane<Elem = f64>>(self, x: W) -> W {
+        elu::exp_below_wide(x.at_most(x.splat(0.0)) * (1.0 / self.alpha))
     }
 }

@@ -1,5 +1,6 @@
 use super::{Bounds, Cost, Elementwise, Spec};
-use crate::lane::Lane;
+use crate::lane::{DoubleKernel, Lane};
+use crate::math::{Pair, elu};
 
 /// Exponential linear unit.
 ///
@@ -44,11 +45,47 @@ impl Elementwise for Elu {
 
     #[inline(always)]
     fn eval<V: Lane>(self, x: V) -> V {
-        x
+        if V::SINGLE {
+            return x.through_double(Value { alpha: f64::from(self.alpha as f32) });
+        }
+        let zero = x.splat(0.0);
+        let below = elu::exp_m1_below(x.at_most(zero), None, Pair::exact(x.splat(self.alpha)));
+        below + x.at_least(zero)
     }
 
     #[inline(always)]
     fn derivative<V: Lane>(self, x: V) -> V {
-        x
+        let below = if V::SINGLE {
+            x.through_double(Slope { alpha: f64::from(self.alpha as f32) })
+        } else {
+            let z = x.at_most(x.splat(0.0));
+            elu::exp_below(z, None, Pair::exact(x.splat(self.alpha)))
+        };
+        V::select(x.gt(x.splat(0.0)), x.splat(1.0), below)
+    }
+}
+
+#[derive(Clone, Copy)]
+struct Value {
+    alpha: f64,
+}
+
+impl DoubleKernel for Value {
+    #[inline(always)]
+    fn call<W: Lane<Elem = f64>>(self, x: W) -> W {
+        let zero = x.splat(0.0);
+        (elu::exp_m1_below_wide(x.at_most(zero)) * self.alpha) + x.at_least(zero)
+    }
+}
+
+#[derive(Clone, Copy)]
+struct Slope {
+    alpha: f64,
+}
+
+impl DoubleKernel for Slope {
+    #[inline(always)]
+    fn call<W: Lane<Elem = f64>>(self, x: W) -> W {
+        elu::exp_below_wide(x.at_most(x.splat(0.0))) * self.alpha
     }
 }

@@ -1,5 +1,9 @@
 use super::{Bounds, Cost, Elementwise, Spec};
-use crate::lane::Lane;
+use crate::lane::{DoubleKernel, Lane};
+use crate::math::{Pair, gate};
+
+/// The decimal number 1.702 as the nearest `f64` and the rest.
+const SCALE: (f64, f64) = (1.702, 4.263256414560601e-17);
 
 /// Sigmoid approximation of GELU.
 ///
@@ -28,11 +32,35 @@ impl Elementwise for QuickGelu {
 
     #[inline(always)]
     fn eval<V: Lane>(self, x: V) -> V {
-        x
+        if V::SINGLE { x.through_double(Value) } else { gate::swish(x, SCALE) }
     }
 
     #[inline(always)]
     fn derivative<V: Lane>(self, x: V) -> V {
-        x
+        if V::SINGLE {
+            return x.through_double(Slope);
+        }
+        let z = Pair::constant(x, SCALE).times(x);
+        gate::silu_slope(z.high, Some(z.low))
+    }
+}
+
+#[derive(Clone, Copy)]
+struct Value;
+
+impl DoubleKernel for Value {
+    #[inline(always)]
+    fn call<W: Lane<Elem = f64>>(self, x: W) -> W {
+        gate::swish_wide(x, SCALE.0)
+    }
+}
+
+#[derive(Clone, Copy)]
+struct Slope;
+
+impl DoubleKernel for Slope {
+    #[inline(always)]
+    fn call<W: Lane<Elem = f64>>(self, x: W) -> W {
+        gate::silu_slope_wide(x * SCALE.0)
     }
 }

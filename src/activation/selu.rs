@@ -1,5 +1,11 @@
 use super::{Bounds, Cost, Elementwise, Spec};
-use crate::lane::Lane;
+use crate::lane::{DoubleKernel, Lane};
+use crate::math::{Pair, elu};
+
+/// λ = 1.0507009873554804934193349852946 as the nearest `f64` below and the rest.
+const LAMBDA: (f64, f64) = (1.0507009873554805, 3.9874847667154144e-17);
+/// λ α with α = 1.6732632423543772848170429916717.
+const LAMBDA_ALPHA: (f64, f64) = (1.7580993408473768, 1.41535193800845e-17);
 
 /// Scaled exponential linear unit.
 ///
@@ -28,11 +34,45 @@ impl Elementwise for Selu {
 
     #[inline(always)]
     fn eval<V: Lane>(self, x: V) -> V {
-        x
+        if V::SINGLE {
+            return x.through_double(Value);
+        }
+        let zero = x.splat(0.0);
+        let below = elu::exp_m1_below(x.at_most(zero), None, Pair::constant(x, LAMBDA_ALPHA));
+        let above = x.at_least(zero);
+        below + above.mul_add(x.splat(LAMBDA.0), above * LAMBDA.1)
     }
 
     #[inline(always)]
     fn derivative<V: Lane>(self, x: V) -> V {
-        x
+        let below = if V::SINGLE {
+            x.through_double(Slope)
+        } else {
+            let z = x.at_most(x.splat(0.0));
+            elu::exp_below(z, None, Pair::constant(x, LAMBDA_ALPHA))
+        };
+        V::select(x.gt(x.splat(0.0)), x.splat(LAMBDA.0), below)
+    }
+}
+
+#[derive(Clone, Copy)]
+struct Value;
+
+impl DoubleKernel for Value {
+    #[inline(always)]
+    fn call<W: Lane<Elem = f64>>(self, x: W) -> W {
+        let zero = x.splat(0.0);
+        let below = elu::exp_m1_below_wide(x.at_most(zero)) * LAMBDA_ALPHA.0;
+        x.at_least(zero).mul_add(x.splat(LAMBDA.0), below)
+    }
+}
+
+#[derive(Clone, Copy)]
+struct Slope;
+
+impl DoubleKernel for Slope {
+    #[inline(always)]
+    fn call<W: Lane<Elem = f64>>(self, x: W) -> W {
+        elu::exp_below_wide(x.at_most(x.splat(0.0))) * LAMBDA_ALPHA.0
     }
 }

@@ -1,6 +1,6 @@
 use super::{Bounds, Cost, Elementwise, Spec};
 use crate::lane::Lane;
-use crate::math;
+use crate::math::{self, gate};
 
 /// Logistic sigmoid, `1 / (1 + e⁻ˣ)`.
 ///
@@ -32,6 +32,6 @@ impl Elementwise for Sigmoid {
 
     #[inline(always)]
     fn derivative<V: Lane>(self, x: V) -> V {
-        x
+        gate::sigmoid_slope(x)
     }
 }

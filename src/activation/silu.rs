@@ -1,6 +1,6 @@
 use super::{Bounds, Cost, Elementwise, Spec};
-use crate::lane::Lane;
-use crate::math;
+use crate::lane::{DoubleKernel, Lane};
+use crate::math::{self, gate};
 
 /// Sigmoid linear unit, `x · σ(x)`.
 ///
@@ -34,6 +34,16 @@ impl Elementwise for Silu {
 
     #[inline(always)]
     fn derivative<V: Lane>(self, x: V) -> V {
-        x
+        if V::SINGLE { x.through_double(Slope) } else { gate::silu_slope(x, None) }
+    }
+}
+
+#[derive(Clone, Copy)]
+struct Slope;
+
+impl DoubleKernel for Slope {
+    #[inline(always)]
+    fn call<W: Lane<Elem = f64>>(self, x: W) -> W {
+        gate::silu_slope_wide(x)
     }
 }

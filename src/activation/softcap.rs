@@ -1,5 +1,6 @@
 use super::{Bounds, Cost, Elementwise, Spec};
-use crate::lane::Lane;
+use crate::lane::{DoubleKernel, Lane};
+use crate::math::{Pair, tanh};
 
 /// Soft capping of logits.
 ///
@@ -44,11 +45,46 @@ impl Elementwise for Softcap {
 
     #[inline(always)]
     fn eval<V: Lane>(self, x: V) -> V {
-        x
+        if V::SINGLE {
+            return x.through_double(Value { cap: f64::from(self.cap as f32) });
+        }
+        let a = x.abs();
+        let z = Pair::quotient(a.at_most(x.splat(self.cap * 32.0)), self.cap);
+        let y = tanh::tanh_pair(z.high, Some(z.low)).times(x.splat(self.cap)).round();
+        // x (1 − z²/3) is x itself here, also where x / cap would be subnormal.
+        V::select(a.lt(x.splat(self.cap * 7.450580596923828e-9)), a, y).copysign(x)
     }
 
     #[inline(always)]
     fn derivative<V: Lane>(self, x: V) -> V {
-        x
+        if V::SINGLE {
+            return x.through_double(Slope { cap: f64::from(self.cap as f32) });
+        }
+        let z = Pair::quotient(x.abs().at_most(x.splat(self.cap * 400.0)), self.cap);
+        tanh::tanh_slope(z.high, Some(z.low))
+    }
+}
+
+#[derive(Clone, Copy)]
+struct Value {
+    cap: f64,
+}
+
+impl DoubleKernel for Value {
+    #[inline(always)]
+    fn call<W: Lane<Elem = f64>>(self, x: W) -> W {
+        tanh::tanh_wide(x * (1.0 / self.cap)) * self.cap
+    }
+}
+
+#[derive(Clone, Copy)]
+struct Slope {
+    cap: f64,
+}
+
+impl DoubleKernel for Slope {
+    #[inline(always)]
+    fn call<W: Lane<Elem = f64>>(self, x: W) -> W {
+        tanh::tanh_slope_wide(x * (1.0 / self.cap))
     }
 }

@@ -1,5 +1,6 @@
 use super::{Bounds, Cost, Elementwise, Spec};
-use crate::lane::Lane;
+use crate::lane::{DoubleKernel, Lane};
+use crate::math::{Pair, gate};
 
 /// Swish: SiLU with a scale inside the sigmoid.
 ///
@@ -44,11 +45,44 @@ impl Elementwise for Swish {
 
     #[inline(always)]
     fn eval<V: Lane>(self, x: V) -> V {
-        x
+        if V::SINGLE {
+            return x.through_double(Value { beta: f64::from(self.beta as f32) });
+        }
+        let sign = if self.beta < 0.0 { -1.0 } else { 1.0 };
+        gate::swish(x * sign, (self.beta.abs(), 0.0)) * sign
     }
 
     #[inline(always)]
     fn derivative<V: Lane>(self, x: V) -> V {
-        x
+        if V::SINGLE {
+            return x.through_double(Slope { beta: f64::from(self.beta as f32) });
+        }
+        let z = Pair::product(x, x.splat(self.beta));
+        gate::silu_slope(z.high, Some(z.low))
+    }
+}
+
+#[derive(Clone, Copy)]
+struct Value {
+    beta: f64,
+}
+
+impl DoubleKernel for Value {
+    #[inline(always)]
+    fn call<W: Lane<Elem = f64>>(self, x: W) -> W {
+        let sign = if self.beta < 0.0 { -1.0 } else { 1.0 };
+        gate::swish_wide(x * sign, self.beta.abs()) * sign
+    }
+}
+
+#[derive(Clone, Copy)]
+struct Slope {
+    beta: f64,
+}
+
+impl DoubleKernel for Slope {
+    #[inline(always)]
+    fn call<W: Lane<Elem = f64>>(self, x: W) -> W {
+        gate::silu_slope_wide(x * self.beta)
     }
 }

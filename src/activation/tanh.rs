@@ -1,6 +1,6 @@
 use super::{Bounds, Cost, Elementwise, Spec};
-use crate::lane::Lane;
-use crate::math;
+use crate::lane::{DoubleKernel, Lane};
+use crate::math::{self, tanh};
 
 /// Hyperbolic tangent, `2 σ(2x) − 1`.
 ///
@@ -32,6 +32,16 @@ impl Elementwise for Tanh {
 
     #[inline(always)]
     fn derivative<V: Lane>(self, x: V) -> V {
-        x
+        if V::SINGLE { x.through_double(Slope) } else { tanh::tanh_slope(x, None) }
+    }
+}
+
+#[derive(Clone, Copy)]
+struct Slope;
+
+impl DoubleKernel for Slope {
+    #[inline(always)]
+    fn call<W: Lane<Elem = f64>>(self, x: W) -> W {
+        tanh::tanh_slope_wide(x)
     }
 }

@@ -1,5 +1,6 @@
 use super::{Bounds, Cost, Elementwise, Spec};
-use crate::lane::Lane;
+use crate::lane::{DoubleKernel, Lane};
+use crate::math::tanh;
 
 /// What tanh leaves of its argument.
 ///
@@ -26,11 +27,37 @@ impl Elementwise for TanhShrink {
 
     #[inline(always)]
     fn eval<V: Lane>(self, x: V) -> V {
-        x
+        if V::SINGLE { x.through_double(Value) } else { tanh::tanh_rest(x) }
     }
 
     #[inline(always)]
     fn derivative<V: Lane>(self, x: V) -> V {
-        x
+        if V::SINGLE {
+            x.through_double(Slope)
+        } else {
+            let t = tanh::tanh_pair(x, None);
+            t.times_pair(t).round()
+        }
+    }
+}
+
+#[derive(Clone, Copy)]
+struct Value;
+
+impl DoubleKernel for Value {
+    #[inline(always)]
+    fn call<W: Lane<Elem = f64>>(self, x: W) -> W {
+        tanh::tanh_rest_wide(x)
+    }
+}
+
+#[derive(Clone, Copy)]
+struct Slope;
+
+impl DoubleKernel for Slope {
+    #[inline(always)]
+    fn call<W: Lane<Elem = f64>>(self, x: W) -> W {
+        let t = tanh::tanh_wide(x);
+        t * t
     }
 }

@@ -1,13 +1,17 @@
 //! The exponential: the base of most of the catalogue.
+//!
+//! `x = k ln 2 + r` with an integer `k` and `|r| <= ln 2 / 2`, then `eˣ = 2^k (1 + p + low)`, where
+//! `p` is `eʳ − 1` rounded to one lane and `low` what that rounding left out.
 
 use super::Pair;
+use super::poly::Table;
 use crate::lane::Lane;
 
 /// `q` in `eʳ = 1 + r + r² q(r)` for `|r| <= ln 2 / 2`, made by `tools/exp.py`.
 /// Errors relative to `eʳ`: 2^-28.23 in f32 (degree 4), 2^-57.88 in f64 (degree 9).
-const Q: (&[f32; 5], &[f64; 10]) = (
-    &[0.49999994, 0.1666652, 0.041668236, 0.008368825, 0.0013823535],
-    &[
+const Q: Table<5, 10> = Table {
+    single: [0.49999994, 0.1666652, 0.041668236, 0.008368825, 0.0013823535],
+    double: [
         0.5000000000000011,
         0.1666666666666643,
         0.041666666666526665,
@@ -19,11 +23,43 @@ const Q: (&[f32; 5], &[f64; 10]) = (
         2.7630537645534996e-07,
         2.5005695411364497e-08,
     ],
-);
+};
 
-/// Powers of two are carried with this exponent added, so that results down to the smallest
-/// subnormal number are reached by one multiplication with a normal number.
-const OFFSET: i32 = 32;
+/// `eˣ = (1 + p + low) · 2^k` with `2^k = scale · 2^-offset`; `1 + p` is in about `[0.7, 1.42]`.
+#[derive(Clone, Copy)]
+pub(crate) struct Split<V> {
+    /// `eʳ − 1`, rounded.
+    pub(crate) p: V,
+    /// What is missing in `p`: less than an ULP of `p` and what the caller's low part of `x` adds.
+    pub(crate) low: V,
+    /// `2^(k + offset)`.
+    pub(crate) scale: V,
+}
+
+/// Splits the exponential of `x + low`. `k = round(x / ln 2)`, and `k + offset` must be the
+/// exponent of a normal number: with offset 0, `x` in `[-87, 88]` (f32), `[-708, 709]` (f64). The
+/// error of `p + low` is about 2^-28 (f32), 2^-58 (f64) of `eʳ`; for small `x` it is relative to `p`.
+#[inline(always)]
+pub(crate) fn split<V: Lane>(x: V, low: Option<V>, offset: i32) -> Split<V> {
+    let (k, scale) = x.split_scale(x.splat(core::f64::consts::LOG2_E), offset);
+    // Cody and Waite: the high part of ln 2 has few enough bits that its products with k are exact.
+    let high = k.neg_mul_add(x.constant(0.69314575, 0.6931471805592082), x);
+    let ln2_low = x.constant(1.4286068e-6, 7.371002565167799e-13);
+    let r = k.neg_mul_add(ln2_low, high);
+    let mut rest = k.neg_mul_add(ln2_low, high - r);
+    if let Some(low) = low {
+        rest = rest + low;
+    }
+    let (q, r2) = (Q.at(r), r * r);
+    let p = r2.mul_add(q, r);
+    // r − p is exact; a small low part times e^r − 1 is carried too where the caller has one.
+    let rest = if low.is_some() { rest.mul_add(p, rest) } else { rest };
+    Split { p, low: r2.mul_add(q, r - p) + rest, scale }
+}
+
+/// Powers of two of [`Reduced`] are carried with this exponent added, so that results down to the
+/// smallest subnormal number are reached by one multiplication with a normal number.
+const OFFSET: i32 = 64;
 
 /// `eˣ = (1 + r + tail) · 2^k` with `2^k = scale · 2^-OFFSET`.
 pub(crate) struct Reduced<V> {
@@ -32,32 +68,22 @@ pub(crate) struct Reduced<V> {
     pub(crate) scale: V,
 }
 
-/// Cody and Waite's reduction by multiples of ln 2 for `x + low` in `[-150 ln 2, 90]` (f32) or
-/// `[-1075 ln 2, 690]` (f64).
+/// Cody and Waite's reduction by multiples of ln 2 for `x + low` in `[-150 ln 2, 43]` (f32) or
+/// `[-1085 ln 2, 660]` (f64).
 #[inline(always)]
 pub(crate) fn reduce<V: Lane>(x: V, low: Option<V>) -> Reduced<V> {
-    let (k, scale) = x.split_scale(x.splat(core::f64::consts::LOG2_E), OFFSET);
-    // The high part of ln 2 has few enough bits that its products with k are exact.
-    let high = k.neg_mul_add(x.constant(0.69314575, 0.6931471805592082), x);
-    let ln2_low = x.constant(1.4286068e-6, 7.371002565167799e-13);
-    let r = k.neg_mul_add(ln2_low, high);
-    let mut rest = k.neg_mul_add(ln2_low, high - r);
-    if let Some(low) = low {
-        rest = rest + low;
-    }
-    let tail = (r * r).mul_add(r.poly(Q.0, Q.1), rest);
-    Reduced { r, tail, scale }
+    let e = split(x, low, OFFSET);
+    Reduced { r: e.p, tail: e.low, scale: e.scale }
 }
 
 impl<V: Lane> Reduced<V> {
     /// `(1 + r + tail)` as a pair: the mantissa of the exponential, in about `[0.7, 1.42]`.
     #[inline(always)]
     pub(crate) fn mantissa(&self) -> Pair<V> {
-        let sum = Pair::sum(self.r.splat(1.0), self.r);
-        Pair::sum(sum.high, sum.low + self.tail)
+        Pair::sum(self.r.splat(1.0), self.r).plus_low(self.tail)
     }
 
-    /// `2^k`, zero where that is below the normal numbers...
+    /// `2^k`, rounded where that is below the normal numbers.
     #[inline(always)]
     pub(crate) fn power(&self) -> V {
         self.scale * OFFSET_INVERSE
@@ -66,13 +92,12 @@ impl<V: Lane> Reduced<V> {
     /// The mantissa rounded to one lane.
     #[inline(always)]
     pub(crate) fn rounded(&self) -> V {
-        let sum = Pair::sum(self.r.splat(1.0), self.r);
-        sum.high + (sum.low + self.tail)
+        self.mantissa().round()
     }
 }
 
 /// `2^-OFFSET`.
-pub(crate) const OFFSET_INVERSE: f64 = 1.0 / (1u64 << OFFSET) as f64;
+pub(crate) const OFFSET_INVERSE: f64 = 1.0 / (1u128 << OFFSET) as f64;
 
 /// The smallest argument whose exponential is not certainly zero.
 #[inline(always)]
@@ -80,29 +105,47 @@ pub(crate) fn floor<V: Lane>(x: V) -> V {
     x.at_least(x.constant(-104.0, -746.0))
 }
 
-/// `eˣ`; below 0.6 ULP.
+/// `eˣ`, within 0.6 ULP over the whole line, subnormal results included; `+∞` from overflow on.
 #[inline(always)]
 pub fn exp<V: Lane>(x: V) -> V {
-    let top = x.constant(89.0, 710.0);
-    let clamped = floor(x).at_most(top);
-    // e^x = e^(x/2)·e^(x/2) would lose digits; take x − 32·ln 2 worth of exponent apart instead.
-    let e = reduce(clamped, None);
-    // Two factors, since 2^k alone may be out of range at either end.
-    e.rounded() * OFFSET_INVERSE * e.scale
+    let x = floor(x).at_most(x.constant(89.0, 710.0));
+    // Two factors, since 2^k alone is out of range at the upper end.
+    let e = split(x, None, -1);
+    let one = x.splat(1.0);
+    let mantissa = one + e.p;
+    let mantissa = mantissa + ((e.p - (mantissa - one)) + e.low);
+    let y = mantissa * e.scale * 2.0;
+    // Below the normal numbers the power of two needs an offset the other way.
+    let tiny = x.lt(x.constant(-86.0, -707.0));
+    if crate::lane::Mask::any(tiny) {
+        let (_, scale) = x.split_scale(x.splat(core::f64::consts::LOG2_E), OFFSET);
+        return V::select(tiny, mantissa * scale * OFFSET_INVERSE, y);
+    }
+    y
 }
 
-/// `eˣ − 1` as a pair, for `x <= 0` above [`floor`].
+/// `eˣ − 1` as a pair, for `x + low` in `[-40, 43]` (f32) or `[-700, 660]` (f64). The relative error
+/// is about 2^-27 (f32), 2^-57 (f64), also near 0.
 #[inline(always)]
-pub(crate) fn exp_m1_pair<V: Lane>(x: V) -> Pair<V> {
-    let e = reduce(x, None);
-    let power = e.power();
-    // (2^k − 1) + 2^k r + 2^k tail; the first difference is exact or far from the rest.
-    let sum = Pair::sum(power - 1.0, power * e.r);
-    Pair::sum(sum.high, power.mul_add(e.tail, sum.low))
+pub(crate) fn exp_m1_pair<V: Lane>(x: V, low: Option<V>) -> Pair<V> {
+    let e = split(x, low, 0);
+    // (2^k − 1) + 2^k p: the first is zero or the larger one.
+    let base = e.scale - 1.0;
+    let high = e.scale.mul_add(e.p, base);
+    let rest = e.scale.mul_add(e.p, base - high);
+    Pair { high, low: e.scale.mul_add(e.low, rest) }
 }
 
-/// `eˣ − 1` for `x <= 0`.
+/// `eˣ − 1`, within 0.6 ULP over the whole line; `+∞` from overflow on.
 #[inline(always)]
 pub fn exp_m1<V: Lane>(x: V) -> V {
-    exp_m1_pair(x.at_least(x.constant(-20.0, -40.0))).round()
+    let x = x.at_least(x.constant(-20.0, -40.0)).at_most(x.constant(89.0, 710.0));
+    // Half of the result, since 2^k is out of range at the upper end.
+    let e = split(x, None, -1);
+    let base = e.scale - 0.5;
+    let high = e.scale.mul_add(e.p, base);
+    let rest = e.scale.mul_add(e.p, base - high);
+    // Doubled exactly; from subnormal x on the halves would lose a digit, so p stands in there.
+    let y = (high + e.scale.mul_add(e.low, rest)) * 2.0;
+    V::select(x.abs().lt(x.constant(1e-30, 1e-290)), e.p, y)
 }

@@ -10,11 +10,39 @@ pub(crate) struct Pair<V> {
 }
 
 impl<V: Lane> Pair<V> {
+    /// One lane, and nothing below it.
+    #[inline(always)]
+    pub(crate) fn exact(high: V) -> Self {
+        Self { high, low: high.splat(0.0) }
+    }
+
+    /// A real number given as the sum of two `f64` numbers; for `f64` lanes.
+    #[inline(always)]
+    pub(crate) fn constant(like: V, value: (f64, f64)) -> Self {
+        Self { high: like.splat(value.0), low: like.splat(value.1) }
+    }
+
+    /// `x / divisor` for a number known to all lanes: no division, and the exact remainder.
+    #[inline(always)]
+    pub(crate) fn quotient(x: V, divisor: f64) -> Self {
+        let inverse = x.splat(1.0 / divisor);
+        let high = x * inverse;
+        Self { high, low: high.neg_mul_add(x.splat(divisor), x) * inverse }
+    }
+
     /// `a + b` without error, for `|a| >= |b|` or `a = 0` (fast two-sum; Dekker, 1971).
     #[inline(always)]
     pub(crate) fn sum(a: V, b: V) -> Self {
         let high = a + b;
         Self { high, low: b - (high - a) }
+    }
+
+    /// `a + b` without error, in any order of magnitudes (two-sum; Knuth, 1969).
+    #[inline(always)]
+    pub(crate) fn two_sum(a: V, b: V) -> Self {
+        let high = a + b;
+        let back = high - a;
+        Self { high, low: (a - (high - back)) + (b - back) }
     }
 
     /// `a · b` without error, short of underflow.
@@ -58,6 +86,14 @@ impl<V: Lane> Pair<V> {
     pub(crate) fn times(self, factor: V) -> Self {
         let product = Self::product(self.high, factor);
         Self { high: product.high, low: self.low.mul_add(factor, product.low) }
+    }
+
+    /// `self · factor`, short of the product of the low parts.
+    #[inline(always)]
+    pub(crate) fn times_pair(self, factor: Self) -> Self {
+        let product = Self::product(self.high, factor.high);
+        let low = self.high.mul_add(factor.low, product.low);
+        Self { high: product.high, low: self.low.mul_add(factor.high, low) }
     }
 
     /// The lane nearest to the sum.

@@ -1,0 +1,229 @@
+//! The logistic function and what is multiplied by it: `n · σ(z)` and its slope.
+
+use super::Pair;
+use super::exp::split;
+use super::poly::double;
+use super::wide::{Grade, wide};
+use crate::lane::{DoubleKernel, Lane, Mask};
+
+/// Divisors are carried at `2^-OFFSET` (f32, f64), so that quotients reach far below the normal
+/// numbers before one multiplication puts them there.
+const OFFSET: (i32, i32) = (40, 192);
+
+/// Below this (f32, f64) even `x · σ(x)` is zero.
+const FLOOR: (f64, f64) = (-112.0, -830.0);
+/// Above this σ is 1.
+const TOP: (f64, f64) = (40.0, 60.0);
+
+#[inline(always)]
+fn pick<V: Lane>(values: (f64, f64)) -> f64 {
+    if V::SINGLE { values.0 } else { values.1 }
+}
+
+/// Limits `z` to where σ(z) is neither certainly 0 nor certainly 1.
+#[inline(always)]
+pub(crate) fn clamp<V: Lane>(z: V) -> V {
+    z.at_least(z.splat(pick::<V>(FLOOR))).at_most(z.splat(pick::<V>(TOP)))
+}
+
+/// `numerator · σ(z + low)` for a clamped `z`, within 0.6 ULP; `numerator` below 2^80 in magnitude.
+#[inline(always)]
+pub(crate) fn gate<V: Lane>(numerator: V, z: V, low: Option<V>) -> V {
+    let offset = if V::SINGLE { OFFSET.0 } else { OFFSET.1 };
+    let unit = 2f64.powi(-offset);
+    let one = z.splat(unit);
+    let e = split(-z, low.map(|low| -low), -offset);
+    // 1 + 2^k + 2^k p. The two powers come first: their sum is larger than the third term.
+    let powers = e.scale + one;
+    let lost = one - (powers - e.scale);
+    let high = e.scale.mul_add(e.p, powers);
+    let rest = e.scale.mul_add(e.p, powers - high) + e.scale.mul_add(e.low, lost);
+    // One division; its exact remainder and the low part of the divisor correct the quotient.
+    let inverse = z.splat(1.0) / high;
+    let quotient = numerator * inverse;
+    let remainder = quotient.neg_mul_add(rest, quotient.neg_mul_add(high, numerator));
+    inverse.mul_add(remainder, quotient) * unit
+}
+
+/// The logistic function `σ(x) = 1 / (1 + e⁻ˣ)`, within 0.6 ULP over the whole line.
+#[inline(always)]
+pub fn sigmoid<V: Lane>(x: V) -> V {
+    #[derive(Clone, Copy)]
+    struct K;
+    impl DoubleKernel for K {
+        #[inline(always)]
+        fn call<W: Lane<Elem = f64>>(self, x: W) -> W {
+            x.splat(1.0) / wide(-clamp_wide(x), Grade::Value).plus(1.0)
+        }
+    }
+    if V::SINGLE { x.through_double(K) } else { gate(x.splat(1.0), clamp(x), None) }
+}
+
+/// [`clamp`] for `f32` values in `f64` lanes.
+#[inline(always)]
+pub(crate) fn clamp_wide<W: Lane>(z: W) -> W {
+    z.at_least(z.splat(FLOOR.0)).at_most(z.splat(TOP.0))
+}
+
+/// `x · σ(x)`, within 0.6 ULP over the whole line; `−0` at `−∞`.
+#[inline(always)]
+pub fn silu<V: Lane>(x: V) -> V {
+    #[derive(Clone, Copy)]
+    struct K;
+    impl DoubleKernel for K {
+        #[inline(always)]
+        fn call<W: Lane<Elem = f64>>(self, x: W) -> W {
+            let x = x.at_least(x.splat(FLOOR.0));
+            over_wide(x, x.at_most(x.splat(TOP.0)))
+        }
+    }
+    if V::SINGLE {
+        x.through_double(K)
+    } else {
+        let x = x.at_least(x.splat(FLOOR.1));
+        let top = x.splat(TOP.1);
+        V::select(x.gt(top), x, gate(x, x.at_most(top), None))
+    }
+}
+
+/// `x · σ(z)` of `f32` values in `f64` lanes, for `|z|` up to 700.
+#[inline(always)]
+pub(crate) fn over_wide<W: Lane>(x: W, z: W) -> W {
+    x / wide(-z, Grade::Value).plus(1.0)
+}
+
+/// `x · σ(beta · x)` for `f64` lanes and a positive `beta` given as a pair, within 0.6 ULP.
+#[inline(always)]
+pub(crate) fn swish<V: Lane>(x: V, beta: (f64, f64)) -> V {
+    let x = x.at_least(x.splat(FLOOR.1 / beta.0));
+    let top = x.splat(TOP.1 / beta.0);
+    let z = Pair::constant(x, beta).times(x.at_most(top));
+    V::select(x.gt(top), x, gate(x, z.high, Some(z.low)))
+}
+
+/// `x · σ(beta · x)` of `f32` values in `f64` lanes, for a positive `beta`.
+#[inline(always)]
+pub(crate) fn swish_wide<W: Lane>(x: W, beta: f64) -> W {
+    let x = x.at_least(x.splat(FLOOR.0 / beta));
+    over_wide(x, (x * beta).at_most(x.splat(TOP.0)))
+}
+
+/// `σ(−|z|) = small · scale`, `σ(|z|) = large`, as pairs.
+#[derive(Clone, Copy)]
+pub(crate) struct Halves<V> {
+    pub(crate) large: Pair<V>,
+    pub(crate) small: Pair<V>,
+    /// A power of two times `2^OFFSET`.
+    pub(crate) scale: V,
+    /// The same without the offset, rounded where that is subnormal.
+    pub(crate) power: V,
+}
+
+/// Both halves of the logistic function, for `|z|` up to 830 (f64). `low` belongs to `z`.
+#[inline(always)]
+pub(crate) fn halves<V: Lane>(z: V, low: Option<V>) -> Halves<V> {
+    let one = z.splat(1.0);
+    let away = low.map(|low| V::select(z.lt(z.splat(0.0)), low, -low));
+    let e = split(-z.abs(), away, HALVES_OFFSET);
+    let power = e.scale * 2f64.powi(-HALVES_OFFSET);
+    let powers = power + one;
+    let lost = power - (powers - one);
+    let high = power.mul_add(e.p, powers);
+    let rest = power.mul_add(e.p, powers - high) + power.mul_add(e.low, lost);
+    let inverse = one / high;
+    let remainder = inverse.neg_mul_add(rest, inverse.neg_mul_add(high, one));
+    let large = Pair { high: inverse, low: inverse * remainder };
+    let mantissa = Pair::sum(one, e.p).plus_low(e.low);
+    Halves { large, small: mantissa.times_pair(large), scale: e.scale, power }
+}
+
+/// Powers of two of [`Halves`] are carried with this exponent added.
+pub(crate) const HALVES_OFFSET: i32 = 256;
+
+/// σ'(z) = σ(z) (1 − σ(z)), within 1 ULP over the whole line.
+#[inline(always)]
+pub(crate) fn sigmoid_slope<V: Lane>(x: V) -> V {
+    #[derive(Clone, Copy)]
+    struct K;
+    impl DoubleKernel for K {
+        #[inline(always)]
+        fn call<W: Lane<Elem = f64>>(self, x: W) -> W {
+            let e = wide((-x.abs()).at_least(x.splat(FLOOR.0)), Grade::Value);
+            let d = e.plus(1.0);
+            e.value() / (d * d)
+        }
+    }
+    if V::SINGLE {
+        x.through_double(K)
+    } else {
+        let h = halves((-x.abs()).at_least(x.splat(FLOOR.1)), None);
+        let y = h.small.times_pair(h.large).round();
+        y * h.scale * 2f64.powi(-HALVES_OFFSET)
+    }
+}
+
+/// The zero of `1 + z (1 − σ(z))`, as a pair; made by `tools/slope.py`.
+const ROOT: (f64, f64) = (-1.2784645427610737, -1.0946994183093437e-16);
+/// `h` in `d/dz (z σ(z)) = t h(t)`, `t = z − ROOT`, for `|t| <= 1/8`: degree 9, relative error
+/// 2^-54.82, made by `tools/slope.py`.
+const NEAR_ROOT: [f64; 10] = [
+    0.2178117057198001,
+    0.14664879699694694,
+    0.018874814223790108,
+    -0.015222655223244782,
+    -0.006606589144797334,
+    0.00012662742829138053,
+    0.0007985232410374673,
+    0.0001857049720026882,
+    -4.1013715821486675e-05,
+    -2.961181823306748e-05,
+];
+
+/// `d/dz (z σ(z)) = σ(z) (1 + z (1 − σ(z)))` at `z + low`, within 2 ULP over the whole line,
+/// relative to the result also near its zero.
+#[inline(always)]
+pub(crate) fn silu_slope<V: Lane>(z: V, low: Option<V>) -> V {
+    let z = z.at_least(z.splat(FLOOR.1)).at_most(z.splat(-FLOOR.1));
+    let y = slope(z, low, Pair { high: z, low: low.unwrap_or(z.splat(0.0)) });
+    // Close to the zero the two terms cancel: there a polynomial that has the zero as a factor.
+    let near = (z + 1.28).abs().lt(z.splat(0.125));
+    if near.any() {
+        let mut t = (z - ROOT.0) - ROOT.1;
+        if let Some(low) = low {
+            t = t + low;
+        }
+        return V::select(near, t * double(t, &NEAR_ROOT), y);
+    }
+    y
+}
+
+/// `σ(z) (1 + v (1 − σ(z)))` at `z + low` for `|z|` up to 830; the error is small beside `σ(z)`.
+#[inline(always)]
+pub(crate) fn slope<V: Lane>(z: V, low: Option<V>, v: Pair<V>) -> V {
+    let h = halves(z, low);
+    let one = z.splat(1.0);
+    let negative = z.lt(z.splat(0.0));
+    let small = h.small.scale(h.power);
+    let complement = Pair::select(negative, h.large, small);
+    let product = v.times_pair(complement);
+    let factor = Pair::two_sum(one, product.high).plus_low(product.low);
+    let sigma = Pair::select(negative, h.small, h.large);
+    let y = sigma.times_pair(factor).round();
+    V::select(negative, y * h.scale * 2f64.powi(-HALVES_OFFSET), y)
+}
+
+/// [`silu_slope`] of `f32` values in `f64` lanes.
+#[inline(always)]
+pub(crate) fn silu_slope_wide<W: Lane>(z: W) -> W {
+    let z = z.at_least(z.splat(FLOOR.0)).at_most(z.splat(-FLOOR.0));
+    slope_wide(z, z)
+}
+
+/// `σ(z) (1 + v (1 − σ(z)))` for `|z|` up to 300.
+#[inline(always)]
+pub(crate) fn slope_wide<W: Lane>(z: W, v: W) -> W {
+    let e = wide(-z, Grade::Full);
+    let sigma = z.splat(1.0) / e.plus(1.0);
+    let complement = e.value() * sigma;
+    sigma * v.mul_add(complement, z.splat(1.0))
+}

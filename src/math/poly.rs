@@ -1,0 +1,60 @@
+//! Polynomials by Estrin's scheme: more instructions side by side than Horner's rule, and a chain
+//! of dependent steps that grows with the logarithm of the degree.
+
+use crate::lane::Lane;
+
+/// Coefficients from the lowest to the highest power, for each element type.
+#[derive(Clone, Copy)]
+pub(crate) struct Table<const N: usize, const M: usize> {
+    pub(crate) single: [f32; N],
+    pub(crate) double: [f64; M],
+}
+
+impl<const N: usize, const M: usize> Table<N, M> {
+    /// `c[0] + c[1] x + c[2] x² + …`; `N` and `M` are at most 16.
+    #[inline(always)]
+    pub(crate) fn at<V: Lane>(&self, x: V) -> V {
+        if V::SINGLE {
+            let single = &self.single;
+            estrin(x, N, |i| x.constant(single[i], 0.0))
+        } else {
+            let double = &self.double;
+            estrin(x, M, |i| x.splat(double[i]))
+        }
+    }
+}
+
+/// `c[0] + c[1] x + c[2] x² + …` for one element type; at most 16 coefficients.
+#[inline(always)]
+pub(crate) fn double<V: Lane, const M: usize>(x: V, c: &[f64; M]) -> V {
+    estrin(x, M, |i| x.splat(c[i]))
+}
+
+#[inline(always)]
+fn estrin<V: Lane>(x: V, len: usize, c: impl Fn(usize) -> V + Copy) -> V {
+    let x2 = x * x;
+    let x4 = x2 * x2;
+    if len <= 8 {
+        return upto8(x, x2, x4, len, c);
+    }
+    let high = upto8(x, x2, x4, len - 8, |i| c(8 + i));
+    high.mul_add(x4 * x4, upto8(x, x2, x4, 8, c))
+}
+
+#[inline(always)]
+fn upto8<V: Lane>(x: V, x2: V, x4: V, len: usize, c: impl Fn(usize) -> V + Copy) -> V {
+    if len <= 4 {
+        return upto4(x, x2, len, c);
+    }
+    upto4(x, x2, len - 4, |i| c(4 + i)).mul_add(x4, upto4(x, x2, 4, c))
+}
+
+#[inline(always)]
+fn upto4<V: Lane>(x: V, x2: V, len: usize, c: impl Fn(usize) -> V + Copy) -> V {
+    match len {
+        1 => c(0),
+        2 => c(1).mul_add(x, c(0)),
+        3 => c(2).mul_add(x2, c(1).mul_add(x, c(0))),
+        _ => c(3).mul_add(x, c(2)).mul_add(x2, c(1).mul_add(x, c(0))),
+    }
+}
