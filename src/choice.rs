@@ -232,20 +232,6 @@ impl IntoIterator for All {
     }
 }
 
-/// `x = op(x)`: one of the two loops that exist for every activation. The others are made from them,
-/// because each costs every program that chooses at run time its compile time.
-fn overwrite<A: Element>(op: Activation, job: Job, x: &mut [A]) {
-    resolve!(op, noun => Eval(noun).overwrite(job, x));
-}
-
-/// `dy = dy · op'(x)`: the other one.
-fn scale_by_slope<A: Element>(op: Activation, job: Job, x: &[A], dy: &mut [A]) {
-    resolve!(op, noun => Slope(noun).scale(job, x, dy));
-}
-
-/// Elements that stay in the first-level cache from one pass over them to the next.
-const BLOCK: usize = 2048;
-
 /// The function of an activation that is chosen at run time, resolved once for each piece.
 #[derive(Clone, Copy)]
 struct ChosenEval(Activation);
@@ -264,18 +250,13 @@ impl Op for ChosenEval {
         self.0.cost()
     }
     fn assign<A: Element>(self, job: Job, x: &[A], out: &mut [A]) {
-        for (x, out) in x.chunks(BLOCK).zip(out.chunks_mut(BLOCK)) {
-            out.copy_from_slice(x);
-            overwrite(self.0, job, out);
-        }
+        resolve!(self.0, noun => Eval(noun).assign(job, x, out));
     }
     fn collect<A: Element>(self, job: Job, x: &[A]) -> Vec<A> {
-        let mut out = x.to_vec();
-        overwrite(self.0, job, &mut out);
-        out
+        resolve!(self.0, noun => Eval(noun).collect(job, x))
     }
     fn overwrite<A: Element>(self, job: Job, x: &mut [A]) {
-        overwrite(self.0, job, x);
+        resolve!(self.0, noun => Eval(noun).overwrite(job, x));
     }
 }
 
@@ -289,19 +270,10 @@ impl Op for ChosenSlope {
         self.0.cost()
     }
     fn assign<A: Element>(self, job: Job, x: &[A], out: &mut [A]) {
-        for (x, out) in x.chunks(BLOCK).zip(out.chunks_mut(BLOCK)) {
-            // 1 · f'(x) is f'(x) to the bit.
-            out.fill(A::one());
-            scale_by_slope(self.0, job, x, out);
-        }
+        resolve!(self.0, noun => Slope(noun).assign(job, x, out));
     }
     fn collect<A: Element>(self, job: Job, x: &[A]) -> Vec<A> {
-        let mut out = vec![A::one(); x.len()];
-        scale_by_slope(self.0, job, x, &mut out);
-        out
-    }
-    fn scale<A: Element>(self, job: Job, x: &[A], dy: &mut [A]) {
-        scale_by_slope(self.0, job, x, dy);
+        resolve!(self.0, noun => Slope(noun).collect(job, x))
     }
 }
 

@@ -1,4 +1,6 @@
-//! The three loops over contiguous pieces. A tail is padded to a full vector and takes the same
+//! The loops over contiguous pieces.
+//!
+//! Every loop takes whole vectors; a tail is padded to a full vector and goes through the same
 //! instructions, so that an element's bits do not depend on where it stands.
 
 use fearless_simd::Simd;
@@ -9,6 +11,11 @@ use crate::lane::{Job, Kernel, LaneIo, run};
 
 /// The widest vector, in elements of any type.
 const WIDEST: usize = 16;
+/// Elements of the block that an expensive operation is computed into before it goes on: with its
+/// source it stays in the first-level cache.
+const BLOCK: usize = 1024;
+/// A block that is cleared for nothing.
+const SMALL_BLOCK: usize = 64;
 
 struct Assign<'a, A, O> {
     op: O,
@@ -20,18 +27,9 @@ impl<A: Element, O: Op> Kernel for Assign<'_, A, O> {
     type Output = ();
     #[inline(always)]
     fn run<S: Simd>(self, simd: S) {
-        let mut x = self.x.chunks_exact(A::WIDTH);
-        let mut out = self.out.chunks_exact_mut(A::WIDTH);
-        for (x, out) in x.by_ref().zip(out.by_ref()) {
+        let out = self.out.chunks_exact_mut(A::WIDTH);
+        for (x, out) in self.x.chunks_exact(A::WIDTH).zip(out) {
             self.op.apply(A::Lanes::<S>::load(simd, x)).store(out);
-        }
-        let (x, out) = (x.remainder(), out.into_remainder());
-        if !x.is_empty() {
-            let mut padded = [A::zero(); WIDEST];
-            padded[..x.len()].copy_from_slice(x);
-            let padded = &mut padded[..A::WIDTH];
-            self.op.apply(A::Lanes::<S>::load(simd, padded)).store(padded);
-            out.copy_from_slice(&padded[..out.len()]);
         }
     }
 }
@@ -39,39 +37,16 @@ impl<A: Element, O: Op> Kernel for Assign<'_, A, O> {
 /// `out = op(x)`; both of one length.
 pub(crate) fn assign<A: Element, O: Op>(job: Job, op: O, x: &[A], out: &mut [A]) {
     assert_eq!(x.len(), out.len(), "pieces of one length");
-    run(job, Assign { op, x, out });
-}
-
-struct Collect<'a, A, O> {
-    op: O,
-    x: &'a [A],
-}
-
-impl<A: Element, O: Op> Kernel for Collect<'_, A, O> {
-    type Output = Vec<A>;
-    #[inline(always)]
-    fn run<S: Simd>(self, simd: S) -> Vec<A> {
-        let mut out = Vec::with_capacity(self.x.len());
-        let mut vector = [A::zero(); WIDEST];
-        let vector = &mut vector[..A::WIDTH];
-        let mut x = self.x.chunks_exact(A::WIDTH);
-        for x in x.by_ref() {
-            self.op.apply(A::Lanes::<S>::load(simd, x)).store(vector);
-            out.extend_from_slice(vector);
-        }
-        let x = x.remainder();
-        if !x.is_empty() {
-            vector[..x.len()].copy_from_slice(x);
-            self.op.apply(A::Lanes::<S>::load(simd, vector)).store(vector);
-            out.extend_from_slice(&vector[..x.len()]);
-        }
-        out
+    let whole = x.len() - x.len() % A::WIDTH;
+    let ((x, x_tail), (out, out_tail)) = (x.split_at(whole), out.split_at_mut(whole));
+    if whole > 0 {
+        run(job, Assign { op, x, out });
     }
-}
-
-/// `op(x)` in fresh memory, which is written once.
-pub(crate) fn collect<A: Element, O: Op>(job: Job, op: O, x: &[A]) -> Vec<A> {
-    run(job, Collect { op, x })
+    if !x_tail.is_empty() {
+        let (x, mut out) = (padded(x_tail), [A::zero(); WIDEST]);
+        run(job, Assign { op, x: &x[..A::WIDTH], out: &mut out[..A::WIDTH] });
+        out_tail.copy_from_slice(&out[..out_tail.len()]);
+    }
 }
 
 struct Overwrite<'a, A, O> {
@@ -83,51 +58,92 @@ impl<A: Element, O: Op> Kernel for Overwrite<'_, A, O> {
     type Output = ();
     #[inline(always)]
     fn run<S: Simd>(self, simd: S) {
-        let mut x = self.x.chunks_exact_mut(A::WIDTH);
-        for x in x.by_ref() {
+        for x in self.x.chunks_exact_mut(A::WIDTH) {
             self.op.apply(A::Lanes::<S>::load(simd, x)).store(x);
-        }
-        let x = x.into_remainder();
-        if !x.is_empty() {
-            let mut padded = [A::zero(); WIDEST];
-            padded[..x.len()].copy_from_slice(x);
-            let padded = &mut padded[..A::WIDTH];
-            self.op.apply(A::Lanes::<S>::load(simd, padded)).store(padded);
-            x.copy_from_slice(&padded[..x.len()]);
         }
     }
 }
 
-/// `x = op(x)`.
+/// `x = op(x)`, in a loop of its own: for cheap operations.
 pub(crate) fn overwrite<A: Element, O: Op>(job: Job, op: O, x: &mut [A]) {
-    run(job, Overwrite { op, x });
+    let whole = x.len() - x.len() % A::WIDTH;
+    let (x, tail) = x.split_at_mut(whole);
+    if whole > 0 {
+        run(job, Overwrite { op, x });
+    }
+    if !tail.is_empty() {
+        let mut x = padded(tail);
+        run(job, Overwrite { op, x: &mut x[..A::WIDTH] });
+        tail.copy_from_slice(&x[..tail.len()]);
+    }
 }
 
-struct Scale<'a, A, O> {
+/// `x = op(x)` by way of a block on the stack: no loop of its own.
+pub(crate) fn overwrite_by_blocks<A: Element, O: Op>(job: Job, op: O, x: &mut [A]) {
+    by_blocks(x.len(), |at, block| {
+        let x = &mut x[at..at + block.len()];
+        op.assign(job, x, block);
+        x.copy_from_slice(block);
+    });
+}
+
+struct Collect<'a, A, O> {
     op: O,
     x: &'a [A],
-    dy: &'a mut [A],
+    out: &'a mut Vec<A>,
 }
 
-impl<A: Element, O: Op> Kernel for Scale<'_, A, O> {
+impl<A: Element, O: Op> Kernel for Collect<'_, A, O> {
     type Output = ();
     #[inline(always)]
     fn run<S: Simd>(self, simd: S) {
-        let mut x = self.x.chunks_exact(A::WIDTH);
-        let mut dy = self.dy.chunks_exact_mut(A::WIDTH);
-        for (x, dy) in x.by_ref().zip(dy.by_ref()) {
-            let slope = self.op.apply(A::Lanes::<S>::load(simd, x));
-            (A::Lanes::<S>::load(simd, dy) * slope).store(dy);
+        let mut vector = [A::zero(); WIDEST];
+        let vector = &mut vector[..A::WIDTH];
+        for x in self.x.chunks_exact(A::WIDTH) {
+            self.op.apply(A::Lanes::<S>::load(simd, x)).store(vector);
+            self.out.extend_from_slice(vector);
         }
-        let (x, dy) = (x.remainder(), dy.into_remainder());
-        if !x.is_empty() {
-            let (mut padded_x, mut padded_dy) = ([A::zero(); WIDEST], [A::zero(); WIDEST]);
-            padded_x[..x.len()].copy_from_slice(x);
-            padded_dy[..x.len()].copy_from_slice(dy);
-            let slope = self.op.apply(A::Lanes::<S>::load(simd, &padded_x[..A::WIDTH]));
-            let padded = &mut padded_dy[..A::WIDTH];
-            (A::Lanes::<S>::load(simd, padded) * slope).store(padded);
-            dy.copy_from_slice(&padded[..dy.len()]);
+    }
+}
+
+/// `op(x)` in fresh memory, which is written once, in a loop of its own: for cheap operations.
+pub(crate) fn collect<A: Element, O: Op>(job: Job, op: O, x: &[A]) -> Vec<A> {
+    let mut out = Vec::with_capacity(x.len());
+    let (x, tail) = x.split_at(x.len() - x.len() % A::WIDTH);
+    if !x.is_empty() {
+        run(job, Collect { op, x, out: &mut out });
+    }
+    if !tail.is_empty() {
+        let mut last = [A::zero(); WIDEST];
+        op.assign(job, tail, &mut last[..tail.len()]);
+        out.extend_from_slice(&last[..tail.len()]);
+    }
+    out
+}
+
+/// `op(x)` in fresh memory by way of a block on the stack: no loop of its own.
+pub(crate) fn collect_by_blocks<A: Element, O: Op>(job: Job, op: O, x: &[A]) -> Vec<A> {
+    let mut out = Vec::with_capacity(x.len());
+    by_blocks(x.len(), |at, block| {
+        op.assign(job, &x[at..at + block.len()], block);
+        out.extend_from_slice(block);
+    });
+    out
+}
+
+struct Multiply<'a, A> {
+    by: &'a [A],
+    y: &'a mut [A],
+}
+
+impl<A: Element> Kernel for Multiply<'_, A> {
+    type Output = ();
+    #[inline(always)]
+    fn run<S: Simd>(self, _simd: S) {
+        // One multiplication for each element is the same bits in any order: the compiler may
+        // vectorise it as it likes.
+        for (y, &by) in self.y.iter_mut().zip(self.by) {
+            *y = *y * by;
         }
     }
 }
@@ -135,5 +151,30 @@ impl<A: Element, O: Op> Kernel for Scale<'_, A, O> {
 /// `dy = dy · op(x)`; both of one length.
 pub(crate) fn scale<A: Element, O: Op>(job: Job, op: O, x: &[A], dy: &mut [A]) {
     assert_eq!(x.len(), dy.len(), "pieces of one length");
-    run(job, Scale { op, x, dy });
+    by_blocks(x.len(), |at, block| {
+        let range = at..at + block.len();
+        op.assign(job, &x[range.clone()], block);
+        run(job, Multiply { by: block, y: &mut dy[range] });
+    });
+}
+
+/// The elements, and zeros up to the widest vector.
+fn padded<A: Element>(tail: &[A]) -> [A; WIDEST] {
+    let mut vector = [A::zero(); WIDEST];
+    vector[..tail.len()].copy_from_slice(tail);
+    vector
+}
+
+/// Calls `f` with the start of each block of `0..len` and scratch memory of its length.
+fn by_blocks<A: Element>(len: usize, mut f: impl FnMut(usize, &mut [A])) {
+    if len <= SMALL_BLOCK {
+        if len > 0 {
+            f(0, &mut [A::zero(); SMALL_BLOCK][..len]);
+        }
+        return;
+    }
+    let mut block = [A::zero(); BLOCK];
+    for at in (0..len).step_by(BLOCK) {
+        f(at, &mut block[..BLOCK.min(len - at)]);
+    }
 }

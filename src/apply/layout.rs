@@ -19,6 +19,11 @@ const TILE: usize = 1024;
 /// Below this, scratch memory is small enough to be cleared for nothing.
 const SMALL_BUFFER: usize = 64;
 
+/// What is done to each piece. Walks are compiled once for all operations.
+type Leaf<'a, A> = &'a (dyn Fn(&mut [A]) + Sync);
+/// What is done to each pair of pieces.
+type PairLeaf<'a, A> = &'a (dyn Fn(&[A], &mut [A]) + Sync);
+
 /// Panics unless the shapes agree.
 #[track_caller]
 pub(crate) fn assert_same_shape(what: &str, got: &[usize], of: &str, expected: &[usize]) {
@@ -66,7 +71,7 @@ pub(crate) fn to_owned<A: Element, D: Dimension>(x: &ArrayRef<A, D>) -> Array<A,
 pub(crate) fn each_mut<A: Element, D: Dimension>(
     cost: Cost,
     x: &mut ArrayRef<A, D>,
-    leaf: &(impl Fn(&mut [A]) + Sync),
+    leaf: Leaf<'_, A>,
 ) {
     let pieces = parallel::pieces(cost, x.len());
     match x.as_slice_memory_order_mut() {
@@ -81,7 +86,7 @@ pub(crate) fn each_pair<A: Element, D: Dimension>(
     cost: Cost,
     x: &ArrayRef<A, D>,
     out: &mut ArrayRef<A, D>,
-    leaf: &(impl Fn(&[A], &mut [A]) + Sync),
+    leaf: PairLeaf<'_, A>,
 ) {
     each_two(cost, x, out, false, leaf);
 }
@@ -91,7 +96,7 @@ pub(crate) fn each_update<A: Element, D: Dimension>(
     cost: Cost,
     x: &ArrayRef<A, D>,
     out: &mut ArrayRef<A, D>,
-    leaf: &(impl Fn(&[A], &mut [A]) + Sync),
+    leaf: PairLeaf<'_, A>,
 ) {
     each_two(cost, x, out, true, leaf);
 }
@@ -101,7 +106,7 @@ fn each_two<A: Element, D: Dimension>(
     x: &ArrayRef<A, D>,
     out: &mut ArrayRef<A, D>,
     reads_out: bool,
-    leaf: &(impl Fn(&[A], &mut [A]) + Sync),
+    leaf: PairLeaf<'_, A>,
 ) {
     let pieces = parallel::pieces(cost, out.len());
     if let (Some(x), Some(out)) = (x.as_slice(), out.as_slice_mut()) {
@@ -115,7 +120,7 @@ fn each_two<A: Element, D: Dimension>(
     cut_strided_two(pieces, x.view(), out.view_mut(), reads_out, leaf);
 }
 
-fn cut_run<A: Element>(pieces: usize, x: &mut [A], leaf: &(impl Fn(&mut [A]) + Sync)) {
+fn cut_run<A: Element>(pieces: usize, x: &mut [A], leaf: Leaf<'_, A>) {
     if pieces < 2 {
         return leaf(x);
     }
@@ -123,12 +128,7 @@ fn cut_run<A: Element>(pieces: usize, x: &mut [A], leaf: &(impl Fn(&mut [A]) + S
     parallel::join(|| cut_run(pieces / 2, x, leaf), || cut_run(pieces - pieces / 2, y, leaf));
 }
 
-fn cut_runs<A: Element>(
-    pieces: usize,
-    x: &[A],
-    out: &mut [A],
-    leaf: &(impl Fn(&[A], &mut [A]) + Sync),
-) {
+fn cut_runs<A: Element>(pieces: usize, x: &[A], out: &mut [A], leaf: PairLeaf<'_, A>) {
     if pieces < 2 {
         return leaf(x, out);
     }
@@ -173,7 +173,7 @@ fn both(pieces: usize, a: impl FnOnce() + Send, b: impl FnOnce() + Send) {
 fn cut_strided<A: Element, D: Dimension>(
     pieces: usize,
     mut x: ArrayViewMut<'_, A, D>,
-    leaf: &(impl Fn(&mut [A]) + Sync),
+    leaf: Leaf<'_, A>,
 ) {
     let unit = unit_axis(&x);
     if x.len() > TILE
@@ -215,7 +215,7 @@ fn cut_strided_two<A: Element, D: Dimension>(
     x: ArrayView<'_, A, D>,
     mut out: ArrayViewMut<'_, A, D>,
     reads_out: bool,
-    leaf: &(impl Fn(&[A], &mut [A]) + Sync),
+    leaf: PairLeaf<'_, A>,
 ) {
     let unit = unit_axis(&out).filter(|&axis| x.strides()[axis] == 1);
     if out.len() > TILE

@@ -21,6 +21,10 @@ pub(crate) trait Op: Copy + Send + Sync {
     const COST: Cost;
     fn apply<V: Lane>(self, x: V) -> V;
 
+    /// Cheap operations have loops of their own for every verb. The others are compiled once, in the
+    /// loop of [`assign`](Op::assign): a pass through the first-level cache is nothing to them.
+    const CHEAP: bool = matches!(Self::COST, Cost::Light);
+
     /// [`COST`](Op::COST), or that of an operation that is chosen at run time.
     fn cost(self) -> Cost {
         Self::COST
@@ -31,11 +35,19 @@ pub(crate) trait Op: Copy + Send + Sync {
     }
     /// `op(x)` in fresh memory.
     fn collect<A: Element>(self, job: Job, x: &[A]) -> Vec<A> {
-        elementwise::collect(job, self, x)
+        if Self::CHEAP {
+            elementwise::collect(job, self, x)
+        } else {
+            elementwise::collect_by_blocks(job, self, x)
+        }
     }
     /// `x = op(x)`.
     fn overwrite<A: Element>(self, job: Job, x: &mut [A]) {
-        elementwise::overwrite(job, self, x);
+        if Self::CHEAP {
+            elementwise::overwrite(job, self, x);
+        } else {
+            elementwise::overwrite_by_blocks(job, self, x);
+        }
     }
     /// `dy = dy · op(x)`; both of one length.
     fn scale<A: Element>(self, job: Job, x: &[A], dy: &mut [A]) {
@@ -107,9 +119,9 @@ pub(crate) fn map_assign_into<A: Element, D: Dimension, O: Op>(
 
 /// `op(a)`.
 pub(crate) fn scalar<A: Element, O: Op>(op: O, a: A) -> A {
-    let mut one = [a];
-    op.overwrite(Job::new(), &mut one);
-    one[0]
+    let mut out = [a];
+    op.assign(Job::new(), &[a], &mut out);
+    out[0]
 }
 
 /// `dy = dy · slope(x)`.
