@@ -17,6 +17,7 @@ pub use activation::*;
 pub use choice::{Activation, ActivationError};
 pub use element::Element;
 pub use ext::ActivationExt;
+pub use softmax::{Softmax, SoftmaxStats};
 pub use lane::{DoubleKernel, Lane, Level, Mask, with_level};
 
 /// Everything that programs usually need: `use ndarray_activations::prelude::*;`.
@@ -24,4 +25,8 @@ pub mod prelude {
     pub use crate::activation::*;
     pub use crate::choice::Activation;
     pub use crate::ext::ActivationExt;
+    pub use crate::softmax::{
+        Softmax, SoftmaxStats, log_softmax_backward, log_softmax_backward_inplace,
+        softmax_backward, softmax_backward_inplace,
+    };
 }

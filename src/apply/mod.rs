@@ -5,6 +5,7 @@
 //! and runs one loop ([`elementwise`] or [`lanes`]). Nothing here knows any activation.
 
 mod elementwise;
+mod lanes;
 mod layout;
 pub(crate) mod parallel;
 
@@ -14,6 +15,8 @@ use crate::activation::{Cost, Elementwise};
 use crate::element::Element;
 use crate::lane::{Job, Lane};
 
+pub(crate) use self::lanes::{Strand, Walk, assert_axis};
+pub(crate) use self::layout::assert_same_shape;
 pub(crate) use self::layout::{new_like, to_owned};
 
 /// An element-wise operation as the loops see it.

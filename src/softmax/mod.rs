@@ -1,1 +1,281 @@
 //! Softmax and its family along an axis.
+//!
+//! ```text
+//! softmax(x)ᵢ     = e^(xᵢ − max) / Σⱼ e^(xⱼ − max)
+//! log_softmax(x)ᵢ = (xᵢ − max) − ln Σⱼ e^(xⱼ − max)
+//! logsumexp(x)    = max + ln Σⱼ e^(xⱼ − max)
+//! ```
+//!
+//! Most of the family are methods of arrays, in [`ActivationExt`](crate::ActivationExt):
+//!
+//! ```
+//! use ndarray::{Axis, array};
+//! use ndarray_activations::prelude::*;
+//! let logits = array![[1.0f32, 2.0, 3.0], [1000.0, 1000.0, f32::NEG_INFINITY]];
+//! let p = logits.softmax(Axis(1));
+//! assert_eq!(p.row(1), array![0.5, 0.5, 0.0]);
+//! assert!((p.row(0).sum() - 1.0).abs() < 1e-6);
+//! ```
+//!
+//! # Semantics
+//!
+//! | lane | softmax | log_softmax | logsumexp |
+//! |------|---------|-------------|-----------|
+//! | has a NaN | all NaN | all NaN | NaN |
+//! | has a +∞ | all NaN | all NaN | +∞ |
+//! | all −∞ | all NaN | all NaN | −∞ |
+//! | −∞ beside finite ones | exactly 0 there | −∞ there | as without it |
+//! | of length 0 | empty | empty | −∞ |
+//! | of one finite element | 1 | 0 | the element |
+//!
+//! Masked forms: what is masked out is 0 (log: −∞), and so is all of a fully masked lane.
+//!
+//! # Same bits everywhere
+//!
+//! The result of a lane depends on its elements alone: not on its axis, place or layout, on the
+//! form of the call, the number of threads or the SIMD level.
+
+mod along;
+mod backward;
+mod exp;
+mod lane;
+mod masked;
+mod project;
+mod stats;
+mod sum;
+mod wide;
+
+use ndarray::{Array, ArrayRef, Axis, Dimension, RemoveAxis};
+
+pub use backward::{
+    log_softmax_backward, log_softmax_backward_inplace, softmax_backward, softmax_backward_inplace,
+};
+pub(crate) use masked::{log_softmax_masked, softmax_masked};
+pub use stats::SoftmaxStats;
+
+use self::sum::{Plain, Scale};
+use crate::apply::{self, Strand};
+use crate::element::Element;
+use crate::lane::Job;
+
+/// Softmax along an axis with a temperature or a scale.
+///
+/// ```text
+/// softmax(x · scale / temperature)
+/// ```
+///
+/// The product is carried exactly, so the bound of 2 ULP holds for the scaled softmax too. With a
+/// factor of 1 the bits are those of [`softmax`](crate::ActivationExt::softmax).
+///
+/// ```
+/// use ndarray::{Axis, array};
+/// use ndarray_activations::{prelude::*, softmax::Softmax};
+/// let x = array![[1.0f32, 2.0, 4.0]];
+/// let sharp = Softmax::along(Axis(1)).temperature(0.5).map(&x);
+/// assert_eq!(sharp, (&x * 2.0).softmax(Axis(1)));
+/// // Attention scores, scaled by 1/√64:
+/// let attention = Softmax::along(Axis(1)).scale(0.125).map(&x);
+/// assert_eq!(attention, (&x / 8.0).softmax(Axis(1)));
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq)]
+#[must_use]
+pub struct Softmax {
+    axis: Axis,
+    factor: f64,
+}
+
+impl Softmax {
+    /// Softmax along `axis`.
+    ///
+    /// ```
+    /// use ndarray::{Axis, array};
+    /// use ndarray_activations::softmax::Softmax;
+    /// let p = Softmax::along(Axis(0)).map(&array![0.0f64, 0.0]);
+    /// assert_eq!(p, array![0.5, 0.5]);
+    /// ```
+    pub fn along(axis: Axis) -> Self {
+        Self { axis, factor: 1.0 }
+    }
+
+    /// Divides the elements by `temperature` first: above 1 the result is flatter, below 1 sharper.
+    ///
+    /// ```
+    /// use ndarray::{Axis, array};
+    /// use ndarray_activations::softmax::Softmax;
+    /// let x = array![2.0f64, 0.0];
+    /// let cold = Softmax::along(Axis(0)).temperature(0.1).map(&x);
+    /// assert!(cold[0] > 0.999_999);
+    /// ```
+    ///
+    /// # Panics
+    /// If the temperature is 0 or NaN.
+    #[track_caller]
+    pub fn temperature(self, temperature: f64) -> Self {
+        assert!(
+            temperature != 0.0 && !temperature.is_nan(),
+            "the temperature must be a number other than 0, got {temperature}"
+        );
+        Self { factor: self.factor / temperature, ..self }
+    }
+
+    /// Multiplies the elements by `scale` first, as `1/√d` in attention.
+    ///
+    /// ```
+    /// use ndarray::{Axis, array};
+    /// use ndarray_activations::softmax::Softmax;
+    /// let p = Softmax::along(Axis(0)).scale(0.0).map(&array![2.0f64, 0.0]);
+    /// assert_eq!(p, array![0.5, 0.5]);
+    /// ```
+    ///
+    /// # Panics
+    /// If the scale is infinite or NaN.
+    #[track_caller]
+    pub fn scale(self, scale: f64) -> Self {
+        assert!(scale.is_finite(), "the scale must be finite, got {scale}");
+        Self { factor: self.factor * scale, ..self }
+    }
+
+    /// The softmax of `x`, as a new array in its memory order.
+    ///
+    /// ```
+    /// use ndarray::{Axis, array};
+    /// use ndarray_activations::softmax::Softmax;
+    /// let p = Softmax::along(Axis(1)).temperature(2.0).map(&array![[3.0f32, 3.0]]);
+    /// assert_eq!(p, array![[0.5, 0.5]]);
+    /// ```
+    ///
+    /// # Panics
+    /// If the axis is out of range, naming it and the number of axes.
+    #[track_caller]
+    pub fn map<A: Element, D: Dimension>(self, x: &ArrayRef<A, D>) -> Array<A, D> {
+        apply::assert_axis(self.axis, x.ndim());
+        along::lanes(self.axis, x, None, &softmax_of(self.factor))
+    }
+
+    /// Overwrites `x` with its softmax.
+    ///
+    /// ```
+    /// use ndarray::{Axis, array};
+    /// use ndarray_activations::softmax::Softmax;
+    /// let mut x = array![[3.0f32, 3.0]];
+    /// Softmax::along(Axis(1)).map_inplace(&mut x);
+    /// assert_eq!(x, array![[0.5, 0.5]]);
+    /// ```
+    ///
+    /// # Panics
+    /// If the axis is out of range, naming it and the number of axes.
+    #[track_caller]
+    pub fn map_inplace<A: Element, D: Dimension>(self, x: &mut ArrayRef<A, D>) {
+        apply::assert_axis(self.axis, x.ndim());
+        along::update(self.axis, x, None, &softmax_of(self.factor));
+    }
+
+    /// Writes the softmax of `x` into `out`; the layouts may differ.
+    ///
+    /// ```
+    /// use ndarray::{Array2, Axis, array};
+    /// use ndarray_activations::softmax::Softmax;
+    /// let mut out = Array2::zeros((1, 2));
+    /// Softmax::along(Axis(1)).map_assign_into(&array![[3.0f32, 3.0]], &mut out);
+    /// assert_eq!(out, array![[0.5, 0.5]]);
+    /// ```
+    ///
+    /// # Panics
+    /// If the axis is out of range, naming it and the number of axes, or the shapes differ, naming
+    /// both.
+    #[track_caller]
+    pub fn map_assign_into<A: Element, D: Dimension>(
+        self,
+        x: &ArrayRef<A, D>,
+        out: &mut ArrayRef<A, D>,
+    ) {
+        apply::assert_axis(self.axis, x.ndim());
+        along::assign(self.axis, x, out, &softmax_of(self.factor));
+    }
+}
+
+/// The softmax of a lane of `x · factor`.
+pub(crate) fn softmax_of<A: Element>(factor: f64) -> impl Fn(Strand<'_, A, ()>) + Sync {
+    let job = Job::new();
+    let scale = Scale::new(factor);
+    move |lane| match factor {
+        1.0 => lane::softmax(job, Plain, lane.x, lane.out),
+        _ => lane::softmax(job, scale, lane.x, lane.out),
+    }
+}
+
+/// What the methods of arrays do, by name.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Along {
+    Softmax,
+    Softmin,
+    LogSoftmax,
+    Hardmax,
+    Sparsemax,
+}
+
+impl Along {
+    fn lane<A: Element>(self) -> impl Fn(Strand<'_, A, ()>) + Sync {
+        let job = Job::new();
+        move |lane| match self {
+            Self::Softmax => lane::softmax(job, Plain, lane.x, lane.out),
+            Self::Softmin => lane::softmax(job, Scale::new(-1.0), lane.x, lane.out),
+            Self::LogSoftmax => lane::log_softmax(job, Plain, lane.x, lane.out),
+            Self::Hardmax => project::hardmax(lane.x, lane.out),
+            Self::Sparsemax => project::sparsemax(lane.x, lane.out),
+        }
+    }
+
+    #[track_caller]
+    pub(crate) fn map<A: Element, D: Dimension>(
+        self,
+        axis: Axis,
+        x: &ArrayRef<A, D>,
+    ) -> Array<A, D> {
+        apply::assert_axis(axis, x.ndim());
+        along::lanes(axis, x, None, &self.lane())
+    }
+
+    #[track_caller]
+    pub(crate) fn map_inplace<A: Element, D: Dimension>(self, axis: Axis, x: &mut ArrayRef<A, D>) {
+        apply::assert_axis(axis, x.ndim());
+        along::update(axis, x, None, &self.lane());
+    }
+
+    #[track_caller]
+    pub(crate) fn assign_into<A: Element, D: Dimension>(
+        self,
+        axis: Axis,
+        x: &ArrayRef<A, D>,
+        out: &mut ArrayRef<A, D>,
+    ) {
+        apply::assert_axis(axis, x.ndim());
+        along::assign(axis, x, out, &self.lane());
+    }
+}
+
+#[track_caller]
+pub(crate) fn logsumexp<A: Element, D: RemoveAxis>(
+    axis: Axis,
+    x: &ArrayRef<A, D>,
+) -> Array<A, D::Smaller> {
+    apply::assert_axis(axis, x.ndim());
+    let job = Job::new();
+    along::reduce(axis, x, None, &|lane: Strand<'_, A, A>| {
+        *lane.stat = lane::logsumexp(job, Plain, lane.x);
+    })
+}
+
+#[track_caller]
+pub(crate) fn softmax_with_logsumexp<A: Element, D: RemoveAxis>(
+    axis: Axis,
+    x: &ArrayRef<A, D>,
+) -> (Array<A, D>, Array<A, D::Smaller>) {
+    apply::assert_axis(axis, x.ndim());
+    let job = Job::new();
+    let mut out = apply::new_like(x);
+    let log = along::reduce(axis, x, Some(out.view_mut()), &|lane: Strand<'_, A, A>| {
+        *lane.stat = lane::softmax_with_logsumexp(job, Plain, lane.x, lane.out);
+    });
+    (out, log)
+}

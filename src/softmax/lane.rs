@@ -1,0 +1,257 @@
+//! What happens to one lane: its sum, then one pass over its elements.
+
+use fearless_simd::Simd;
+
+use super::exp::{LOWER, Origin, Reference, exp};
+use super::sum::{Input, Sum, chunk, load_padded, max, scaled, shift, store_part, sum, sum_chunk};
+use super::stats::SoftmaxStats;
+use super::sum::Plain;
+use super::wide::Wide;
+use crate::activation::Cost;
+use crate::apply::parallel;
+use crate::element::Element;
+use crate::lane::{Job, Kernel, Lane, LaneIo, run};
+
+/// The softmax of `x` into `out`; returns the sum that it divided by.
+pub(crate) fn softmax<A: Element, I: Input<A>>(job: Job, input: I, x: &[A], out: &mut [A]) {
+    if x.is_empty() {
+        return;
+    }
+    let stored = x.len() <= chunk::<A>();
+    let (sum, reference) = if stored {
+        let top = max(job, input, x);
+        let shift = shift(job, input, top);
+        let sum = sum_chunk::<A, I, false>(job, input, x, out, top, shift);
+        (sum.total(job, input), sum)
+    } else {
+        let sum = sum::<A, I, false>(job, input, x);
+        (sum.total(job, input), sum)
+    };
+    let inverse = inverse(&reference, sum);
+    if stored {
+        run(job, ScaleBy { out, inverse });
+    } else {
+        let reference = reference.reference;
+        pieces(x, out, parallel::pieces(Cost::Moderate, x.len()), &|x, out| {
+            run(job, Quotients { input, x, out, reference, inverse });
+        });
+    }
+}
+
+/// The softmax of `x` with the logarithm of its sum.
+pub(crate) fn softmax_with_logsumexp<A: Element, I: Input<A>>(
+    job: Job,
+    input: I,
+    x: &[A],
+    out: &mut [A],
+) -> A {
+    softmax(job, input, x, out);
+    logsumexp(job, input, x)
+}
+
+/// `1 / sum`, as a pair and lowered by the lift of the exponentials.
+fn inverse<A: Element>(sum: &Sum<A>, total: Wide) -> (A, A) {
+    if !(total.high > 0.0) || sum.max.to_f64().is_infinite() {
+        return (A::nan(), A::nan());
+    }
+    let inverse = Wide::from(LOWER).over(total);
+    let high = A::from_f64(inverse.high);
+    (high, A::from_f64((inverse.high - high.to_f64()) + inverse.low))
+}
+
+/// `t / sum` with one rounding besides those of `t`.
+#[inline(always)]
+fn quotient<V: Lane>(t: V, inverse: (V, V)) -> V {
+    t.mul_add(inverse.0, t * inverse.1)
+}
+
+struct ScaleBy<'a, A> {
+    out: &'a mut [A],
+    inverse: (A, A),
+}
+
+impl<A: Element> Kernel for ScaleBy<'_, A> {
+    type Output = ();
+    #[inline(always)]
+    fn run<S: Simd>(self, simd: S) {
+        let fill = |value| A::Lanes::<S>::fill(simd, value);
+        let inverse = (fill(self.inverse.0), fill(self.inverse.1));
+        let mut vectors = self.out.chunks_exact_mut(A::WIDTH);
+        for vector in vectors.by_ref() {
+            quotient(A::Lanes::<S>::load(simd, vector), inverse).store(vector);
+        }
+        let rest = vectors.into_remainder();
+        if !rest.is_empty() {
+            let t = load_padded::<S, A>(simd, rest, A::zero());
+            store_part::<S, A>(quotient(t, inverse), rest);
+        }
+    }
+}
+
+/// Calls `f` for pieces of `x` and `out`, whole chunks but for the last.
+fn pieces<A: Element>(
+    x: &[A],
+    out: &mut [A],
+    count: usize,
+    f: &(impl Fn(&[A], &mut [A]) + Sync),
+) {
+    let chunks = x.len().div_ceil(chunk::<A>());
+    if count < 2 || chunks < 2 {
+        return f(x, out);
+    }
+    let middle = chunks / 2 * chunk::<A>();
+    let ((x0, x1), (out0, out1)) = (x.split_at(middle), out.split_at_mut(middle));
+    parallel::join(|| pieces(x0, out0, count / 2, f), || pieces(x1, out1, count - count / 2, f));
+}
+
+struct Quotients<'a, A, I> {
+    input: I,
+    x: &'a [A],
+    out: &'a mut [A],
+    reference: Reference<A>,
+    inverse: (A, A),
+}
+
+impl<A: Element, I: Input<A>> Kernel for Quotients<'_, A, I> {
+    type Output = ();
+    #[inline(always)]
+    fn run<S: Simd>(self, simd: S) {
+        let Self { input, x, out, reference, inverse } = self;
+        let fill = |value| A::Lanes::<S>::fill(simd, value);
+        let origin =
+            Origin::new(fill(reference.shift), fill(reference.shift_low), reference.exponent);
+        let inverse = (fill(inverse.0), fill(inverse.1));
+        map(simd, x, out, |x| {
+            let (value, low) = input.value(simd, x);
+            quotient(exp(value, low, origin).high, inverse)
+        });
+    }
+}
+
+/// `f` of every element, tails padded.
+#[inline(always)]
+pub(super) fn map<S: Simd, A: Element>(
+    simd: S,
+    x: &[A],
+    out: &mut [A],
+    f: impl Fn(A::Lanes<S>) -> A::Lanes<S>,
+) {
+    let (mut from, mut to) = (x.chunks_exact(A::WIDTH), out.chunks_exact_mut(A::WIDTH));
+    for (x, out) in from.by_ref().zip(to.by_ref()) {
+        f(A::Lanes::<S>::load(simd, x)).store(out);
+    }
+    let (x, out) = (from.remainder(), to.into_remainder());
+    if !x.is_empty() {
+        store_part::<S, A>(f(load_padded::<S, A>(simd, x, A::zero())), out);
+    }
+}
+
+/// `ln Σ e^(x − max)` of a counted sum, NaN or infinite where the lane's result is.
+fn log_total<A: Element, I: Input<A>>(job: Job, input: I, sum: &Sum<A>) -> Wide {
+    if sum.max.to_f64().is_infinite() || sum.rest.high.is_nan() {
+        return Wide::from(f64::NAN);
+    }
+    let beside = sum.beside_largest(job, input);
+    if size_of::<A>() == 4 { Wide::from(beside.high.ln_1p()) } else { beside.ln_1p() }
+}
+
+/// The logarithm of the softmax of `x` into `out`.
+pub(crate) fn log_softmax<A: Element, I: Input<A>>(job: Job, input: I, x: &[A], out: &mut [A]) {
+    if x.is_empty() {
+        return;
+    }
+    let sum = sum::<A, I, true>(job, input, x);
+    let log = log_total(job, input, &sum);
+    let top = scaled(job, input, sum.max);
+    pieces(x, out, parallel::pieces(Cost::Moderate, x.len()), &|x, out| {
+        run(job, Logarithms { input, x, out, top, log: pair(log) });
+    });
+}
+
+/// The number as a pair of elements.
+fn pair<A: Element>(value: Wide) -> (A, A) {
+    let high = A::from_f64(value.high);
+    (high, A::from_f64((value.high - high.to_f64()) + value.low))
+}
+
+struct Logarithms<'a, A, I> {
+    input: I,
+    x: &'a [A],
+    out: &'a mut [A],
+    top: (A, A),
+    log: (A, A),
+}
+
+impl<A: Element, I: Input<A>> Kernel for Logarithms<'_, A, I> {
+    type Output = ();
+    #[inline(always)]
+    fn run<S: Simd>(self, simd: S) {
+        let Self { input, x, out, top, log } = self;
+        let fill = |value| A::Lanes::<S>::fill(simd, value);
+        let top = (fill(top.0), fill(top.1));
+        let log = (fill(log.0), fill(log.1));
+        map(simd, x, out, |x| {
+            let (value, low) = input.value(simd, x);
+            // (x − max) − log, both differences with their errors. Neither term is positive, so
+            // nothing cancels.
+            let (distance, mut error) = difference(value, top.0);
+            if let Some(low) = low {
+                error = error + (low - top.1);
+            }
+            let (y, last) = difference(distance, log.0);
+            let rounded = y + (last + (error - log.1));
+            // -∞ and NaN have no errors.
+            Lane::select(y.abs().lt(y.splat(f64::INFINITY)), rounded, y)
+        });
+    }
+}
+
+/// `a − b` and its error (Knuth's two-sum).
+#[inline(always)]
+fn difference<V: Lane>(a: V, b: V) -> (V, V) {
+    let high = a - b;
+    let b_part = a - high;
+    (high, (a - (high + b_part)) + (b_part - b))
+}
+
+/// `ln Σ e^x`.
+pub(crate) fn logsumexp<A: Element, I: Input<A>>(job: Job, input: I, x: &[A]) -> A {
+    let sum = sum::<A, I, true>(job, input, x);
+    let max = sum.max.to_f64();
+    if max.is_infinite() {
+        let nan = x.iter().any(|x| x.is_nan());
+        return if nan { A::nan() } else { sum.max };
+    }
+    let log = log_total(job, input, &sum);
+    let (top, top_low) = scaled(job, input, sum.max);
+    let result = Wide::sum(top.to_f64(), top_low.to_f64()).plus(log);
+    // Where the two nearly cancel, the digits of the logarithm do not suffice.
+    let result = if result.high.abs() < 0.25 * log.high {
+        careful(x, top.to_f64()).unwrap_or(result)
+    } else {
+        result
+    };
+    A::from_f64(result.value())
+}
+
+/// The same in double-double, for the rare lanes whose result is near 0.
+fn careful<A: Element>(_x: &[A], _top: f64) -> Option<Wide> {
+    None
+}
+
+/// The statistics of a slice.
+pub(super) fn counted<A: Element>(x: &[A]) -> SoftmaxStats<A> {
+    if x.is_empty() {
+        return SoftmaxStats::new();
+    }
+    let job = Job::new();
+    let sum = sum::<A, Plain, true>(job, Plain, x);
+    if x.iter().any(|x| x.is_nan()) {
+        return SoftmaxStats::from_parts(A::nan(), Wide::ZERO, 0.0);
+    }
+    if sum.max.to_f64().is_infinite() {
+        return SoftmaxStats::from_parts(sum.max, Wide::ZERO, 1.0);
+    }
+    let one = sum.beside_largest(job, Plain).plus(Wide::from(1.0 - sum.count));
+    SoftmaxStats::from_parts(sum.max, one, sum.count)
+}
