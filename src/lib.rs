@@ -17,8 +17,8 @@ pub use activation::*;
 pub use choice::{Activation, ActivationError};
 pub use element::Element;
 pub use ext::ActivationExt;
-pub use softmax::{Softmax, SoftmaxStats};
 pub use lane::{DoubleKernel, Lane, Level, Mask, with_level};
+pub use softmax::{Softmax, SoftmaxStats};
 
 /// Everything that programs usually need: `use ndarray_activations::prelude::*;`.
 pub mod prelude {

@@ -92,8 +92,7 @@ pub(super) fn reduce<A: Element, D: RemoveAxis>(
     f: &(impl Fn(Strand<'_, A, A>) + Sync),
 ) -> Array<A, D::Smaller> {
     let mut stat = stats(&x.raw_dim(), axis, A::neg_infinity());
-    let walk =
-        Walk { x: Some(x.view()), other: None, mask: None, out, stat: stat.view_mut() };
+    let walk = Walk { x: Some(x.view()), other: None, mask: None, out, stat: stat.view_mut() };
     walk.run(axis, Cost::Moderate, f);
     stat.index_axis_move(axis, 0)
 }

@@ -3,9 +3,9 @@
 use fearless_simd::Simd;
 
 use super::exp::{LOWER, Origin, Reference, exp};
-use super::sum::{Input, Sum, chunk, load_padded, max, scaled, shift, store_part, sum, sum_chunk};
 use super::stats::SoftmaxStats;
 use super::sum::Plain;
+use super::sum::{Input, Sum, chunk, load_padded, max, scaled, shift, store_part, sum, sum_chunk};
 use super::wide::Wide;
 use crate::activation::Cost;
 use crate::apply::parallel;
@@ -89,12 +89,7 @@ impl<A: Element> Kernel for ScaleBy<'_, A> {
 }
 
 /// Calls `f` for pieces of `x` and `out`, whole chunks but for the last.
-fn pieces<A: Element>(
-    x: &[A],
-    out: &mut [A],
-    count: usize,
-    f: &(impl Fn(&[A], &mut [A]) + Sync),
-) {
+fn pieces<A: Element>(x: &[A], out: &mut [A], count: usize, f: &(impl Fn(&[A], &mut [A]) + Sync)) {
     let chunks = x.len().div_ceil(chunk::<A>());
     if count < 2 || chunks < 2 {
         return f(x, out);

@@ -16,10 +16,10 @@ use core::array;
 
 use fearless_simd::Simd;
 
-use super::exp::{Exp, LIFT, LOWER, Origin, Reference, exp, limit};
+use super::exp::{Exp, LOWER, Origin, Reference, exp, limit};
 use super::wide::{Wide, power_of_two};
-use crate::apply::parallel;
 use crate::activation::Cost;
+use crate::apply::parallel;
 use crate::element::Element;
 use crate::lane::{Job, Kernel, Lane, LaneIo, run};
 
@@ -225,7 +225,8 @@ impl<A: Element, I: Input<A>, const COUNT: bool> Kernel for SumKernel<'_, A, I, 
             let vector = vectors.remainder();
             if !vector.is_empty() {
                 let x = load_padded::<S, A>(simd, vector, A::neg_infinity());
-                let valid = load_padded::<S, A>(simd, &[A::one(); WIDEST][..vector.len()], A::zero());
+                let valid =
+                    load_padded::<S, A>(simd, &[A::one(); WIDEST][..vector.len()], A::zero());
                 let valid = valid.gt(zero);
                 let (value, low) = input.value(simd, x);
                 let e = exp(value, low, origin);
@@ -250,7 +251,7 @@ impl<A: Element, I: Input<A>, const COUNT: bool> Kernel for SumKernel<'_, A, I, 
         }
         let mut each = [A::zero(); WIDEST];
         counts.store(&mut each[..width]);
-        let count = each[..width].iter().map(|count| count.to_f64()).sum();
+        let count = each[..width].iter().map(|&count| Element::to_f64(count)).sum();
         (total.scaled(LOWER), count)
     }
 }
@@ -434,9 +435,7 @@ fn sum_chunks<A: Element, I: Input<A>, const COUNT: bool>(
     x: &[A],
     shift: (A, A),
 ) -> Sum<A> {
-    let one = |x: &[A]| {
-        sum_chunk::<A, I, COUNT>(job, input, x, &mut [], max(job, input, x), shift)
-    };
+    let one = |x: &[A]| sum_chunk::<A, I, COUNT>(job, input, x, &mut [], max(job, input, x), shift);
     let chunks = x.chunks(chunk::<A>());
     let pieces = parallel::pieces(Cost::Moderate, x.len());
     if pieces < 2 {

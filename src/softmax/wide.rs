@@ -169,11 +169,8 @@ mod tests {
     fn exp_of_ln_1p_gives_back_the_argument() {
         for s in [1e-300, 1e-30, 1e-9, 0.1, 0.405, 0.5, 1.0, 3.0, 1e5, 1.6e7] {
             let l = Wide::from(s).ln_1p();
-            let back = if l.high < 0.34 {
-                l.exp_m1_small()
-            } else {
-                l.exp().plus(Wide::from(-1.0))
-            };
+            let back =
+                if l.high < 0.34 { l.exp_m1_small() } else { l.exp().plus(Wide::from(-1.0)) };
             let error = back.plus(Wide::from(-s)).value() / s;
             assert!(error.abs() < 1e-27 * (1.0 + 1.0 / s.min(1.0).max(0.3)), "{s}: {error:e}");
         }
