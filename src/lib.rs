@@ -14,6 +14,7 @@ pub mod math;
 pub mod softmax;
 
 pub use activation::*;
+pub use apply::Affine;
 pub use choice::{Activation, ActivationError};
 pub use element::Element;
 pub use ext::ActivationExt;

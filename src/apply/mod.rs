@@ -7,7 +7,9 @@
 mod elementwise;
 mod lanes;
 mod layout;
+mod panels;
 pub(crate) mod parallel;
+mod product;
 
 use ndarray::{Array, ArrayRef, Dimension};
 
@@ -18,6 +20,7 @@ use crate::lane::{Job, Lane};
 pub(crate) use self::lanes::{Strand, Walk, assert_axis};
 pub(crate) use self::layout::assert_same_shape;
 pub(crate) use self::layout::{new_like, to_owned};
+pub use self::product::Affine;
 
 /// An element-wise operation as the loops see it.
 pub(crate) trait Op: Copy + Send + Sync {

@@ -104,17 +104,19 @@ thread_local! {
 /// # Panics
 /// If this machine does not have the level.
 pub fn with_level<R>(level: Level, f: impl FnOnce() -> R) -> R {
-    struct Restore(Option<Token>);
-    impl Drop for Restore {
-        fn drop(&mut self) {
-            CHOSEN.set(self.0);
-        }
-    }
     let Some(token) = level.token() else {
         panic!("SIMD level {level:?} is not available here; these are: {:?}", Level::available());
     };
-    let _restore = Restore(CHOSEN.replace(Some(token)));
-    f()
+    Job(token).install(f)
+}
+
+/// Puts the old choice back, also when a panic passes.
+struct Restore(Option<Token>);
+
+impl Drop for Restore {
+    fn drop(&mut self) {
+        CHOSEN.set(self.0);
+    }
 }
 
 /// What a call captures at its entrance and hands to every piece of its work.
@@ -126,6 +128,12 @@ impl Job {
     #[inline]
     pub(crate) fn new() -> Self {
         Self(CHOSEN.get().unwrap_or_else(Token::new))
+    }
+
+    /// Runs `f` with every call of this crate that it makes on this thread using the job's level.
+    pub(crate) fn install<R>(self, f: impl FnOnce() -> R) -> R {
+        let _restore = Restore(CHOSEN.replace(Some(self.0)));
+        f()
     }
 }
 
