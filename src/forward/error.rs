@@ -114,7 +114,10 @@ impl fmt::Display for ForwardError {
                 "layer {layer} (linear): expected an input of shape [batch, {expected}], got {got:?}"
             ),
             Self::Bias { tensor, expected, got } => {
-                write!(f, "{tensor}: expected one element for each of {expected} outputs, got {got}")
+                write!(
+                    f,
+                    "{tensor}: expected one element for each of {expected} outputs, got {got}"
+                )
             }
             Self::NonFinite { tensor, index, value } => {
                 write!(f, "{tensor}{index:?}: expected a finite number, got {value}")

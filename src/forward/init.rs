@@ -194,12 +194,7 @@ impl<A: Element> Linear<A> {
     ///
     /// # Panics
     /// If the scale of [`Init::Scaled`] is not positive and finite.
-    pub fn init(
-        inputs: usize,
-        outputs: usize,
-        init: Init,
-        rng: &mut (impl Rng + ?Sized),
-    ) -> Self {
+    pub fn init(inputs: usize, outputs: usize, init: Init, rng: &mut (impl Rng + ?Sized)) -> Self {
         let draw = Draw::new(init, inputs, outputs);
         let mut rng = rng;
         let weight = Array2::random_using((outputs, inputs), &draw, &mut rng);

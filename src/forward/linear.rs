@@ -1,6 +1,8 @@
 //! The dense layer.
 
-use ndarray::{Array2, ArrayBase, ArrayRef, ArrayRef1, ArrayRef2, ArrayView1, Data, Dimension, Ix1};
+use ndarray::{
+    Array2, ArrayBase, ArrayRef, ArrayRef1, ArrayRef2, ArrayView1, Data, Dimension, Ix1,
+};
 use ndarray::{Ix2, RawData};
 
 use super::ForwardError;
@@ -108,12 +110,17 @@ fn check_finite<A: Element, D: Dimension>(
     };
     // From the position in C order to the index along each axis.
     let mut rest = place;
-    let mut index: Vec<usize> = tensor.shape().iter().rev().map(|&len| {
-        let along = rest % len;
-        rest /= len;
-        along
-    }).collect();
+    let mut index: Vec<usize> = tensor
+        .shape()
+        .iter()
+        .rev()
+        .map(|&len| {
+            let along = rest % len;
+            rest /= len;
+            along
+        })
+        .collect();
     index.reverse();
-    let value = tensor.iter().nth(place).map_or(f64::NAN, |value| value.to_f64());
+    let value = tensor.iter().nth(place).map_or(f64::NAN, |&value| value.to_f64());
     Err(ForwardError::NonFinite { tensor: name.to_owned(), index, value })
 }

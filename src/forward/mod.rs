@@ -1,6 +1,7 @@
 //! Forward propagation: dense layers chained with activations.
 //!
-//! ```
+#![cfg_attr(feature = "rand", doc = "```")]
+#![cfg_attr(not(feature = "rand"), doc = "```ignore")]
 //! use ndarray::{Array2, Axis};
 //! use ndarray_activations::{forward::{Init, Linear, Sequential}, prelude::*};
 //! use rand::{SeedableRng, rngs::StdRng};

@@ -5,7 +5,7 @@ use core::fmt;
 use ndarray::{Array2, ArrayRef2, ArrayView2, ArrayViewMut2, Axis};
 
 use super::{ForwardError, Linear};
-use crate::{Activation, ActivationExt, Element};
+use crate::{Activation, ActivationExt, Element, Elementwise};
 
 /// One layer of a [`Sequential`] network.
 #[derive(Clone, Debug)]

@@ -32,7 +32,9 @@ enum Tensor {
     F64(ArrayD<f64>),
     /// Elements of another type: an error only when somebody asks for them.
     #[cfg_attr(not(feature = "safetensors"), expect(dead_code))]
-    Other { dtype: String },
+    Other {
+        dtype: String,
+    },
 }
 
 impl Weights {
@@ -48,9 +50,9 @@ impl Weights {
         tensor: &ArrayRef<A, D>,
     ) {
         let tensor = if A::NAME == f32::NAME {
-            Tensor::F32(tensor.map(|value| f32::from_f64(value.to_f64())).into_dyn())
+            Tensor::F32(tensor.mapv(|value| f32::from_f64(value.to_f64())).into_dyn())
         } else {
-            Tensor::F64(tensor.map(|value| value.to_f64()).into_dyn())
+            Tensor::F64(tensor.mapv(|value| value.to_f64()).into_dyn())
         };
         self.tensors.insert(name.into(), tensor);
     }
@@ -77,7 +79,10 @@ impl Weights {
     ///
     /// # Errors
     /// If there is none, or it has another number of dimensions or another type of elements.
-    pub fn tensor<A: Element, D: Dimension>(&self, name: &str) -> Result<Array<A, D>, ForwardError> {
+    pub fn tensor<A: Element, D: Dimension>(
+        &self,
+        name: &str,
+    ) -> Result<Array<A, D>, ForwardError> {
         let wrong_type = |got: &str| ForwardError::Type {
             tensor: name.to_owned(),
             expected: A::NAME.to_owned(),
@@ -88,7 +93,7 @@ impl Weights {
                 let available = self.tensors.keys().cloned().collect();
                 return Err(ForwardError::Missing { tensor: name.to_owned(), available });
             }
-            Some(Tensor::F32(tensor)) => tensor.mapv(|value| A::from_f64(value.to_f64())),
+            Some(Tensor::F32(tensor)) => tensor.mapv(|value| A::from_f64(f64::from(value))),
             Some(Tensor::F64(tensor)) if A::NAME == f64::NAME => tensor.mapv(A::from_f64),
             Some(Tensor::F64(_)) => return Err(wrong_type(f64::NAME)),
             Some(Tensor::Other { dtype }) => return Err(wrong_type(dtype)),

@@ -106,7 +106,8 @@ impl<'a, A: Element> BceWithLogits<'a, A> {
         let factor = self.reduction.factor(logits.len() as f64);
         let one = arr0(A::one()).into_dyn();
         let one = one.view();
-        let positive = broadcast("positive weights", self.positive.as_ref().unwrap_or(&one), logits)?;
+        let positive =
+            broadcast("positive weights", self.positive.as_ref().unwrap_or(&one), logits)?;
         let weight = broadcast("weights", self.weight.as_ref().unwrap_or(&one), logits)?;
         let mut gradient = Sigmoid.map(logits);
         let mut opposite = logits.mapv(|x| -x);
@@ -132,20 +133,25 @@ impl<'a, A: Element> BceWithLogits<'a, A> {
         }
         let one = arr0(A::one()).into_dyn();
         let one = one.view();
-        let positive = broadcast("positive weights", self.positive.as_ref().unwrap_or(&one), logits)?;
+        let positive =
+            broadcast("positive weights", self.positive.as_ref().unwrap_or(&one), logits)?;
         let weight = broadcast("weights", self.weight.as_ref().unwrap_or(&one), logits)?;
         // softplus(±x) = max(±x, 0) + softplus(−|x|), and the last term is the same for both.
         let mut tail = logits.mapv(|x| -x.abs());
         Softplus::default().map_inplace(&mut tail);
         let mut losses = Array::zeros(logits.raw_dim());
-        Zip::from(&mut losses).and(logits).and(&tail).and(targets).and(&positive).and(&weight).for_each(
-            |to, &x, &tail, &z, &p, &w| {
+        Zip::from(&mut losses)
+            .and(logits)
+            .and(&tail)
+            .and(targets)
+            .and(&positive)
+            .and(&weight)
+            .for_each(|to, &x, &tail, &z, &p, &w| {
                 let (x, tail, z) = (x.to_f64(), tail.to_f64(), z.to_f64());
                 let miss = times(p.to_f64() * z, (-x).max(0.0) + tail);
                 let alarm = times(1.0 - z, x.max(0.0) + tail);
                 *to = times(w.to_f64(), miss + alarm);
-            },
-        );
+            });
         Ok(losses)
     }
 }
@@ -175,7 +181,7 @@ pub(super) fn check_weights<A: Element, D: Dimension>(
     weights: &ArrayRef<A, D>,
 ) -> Result<(), LossError> {
     match weights.iter().find(|weight| !(weight.is_finite() && **weight >= A::zero())) {
-        Some(weight) => Err(LossError::Weight { what, value: weight.to_f64() }),
+        Some(&weight) => Err(LossError::Weight { what, value: weight.to_f64() }),
         None => Ok(()),
     }
 }

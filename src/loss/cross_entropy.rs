@@ -152,7 +152,7 @@ impl<'a, A: Element> CrossEntropy<'a, A> {
 
         let mut gradient = logits.softmax(self.axis);
         let lanes = gradient.lanes_mut(self.axis).into_iter();
-        for ((lane, class), complement) in lanes.zip(&classes.of_lanes).zip(&complements) {
+        for ((lane, class), &complement) in lanes.zip(&classes.of_lanes).zip(&complements) {
             self.gradient_of_lane(lane, *class, complement.to_f64(), factor);
         }
         Ok((value, gradient))
@@ -392,7 +392,8 @@ impl<'a, A: Element> Nll<'a, A> {
         let value = self.0.reduce(log_probabilities, &classes);
         let factor = self.0.reduction.factor(classes.weight);
         let mut gradient = Array::zeros(log_probabilities.raw_dim());
-        for (mut lane, class) in gradient.lanes_mut(self.0.axis).into_iter().zip(&classes.of_lanes) {
+        for (mut lane, class) in gradient.lanes_mut(self.0.axis).into_iter().zip(&classes.of_lanes)
+        {
             if let Some(class) = *class {
                 lane[class] = A::from_f64(-factor * weight_of(self.0.weights, class));
             }

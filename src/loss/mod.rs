@@ -18,10 +18,10 @@
 //! Losses are computed and added in double precision with compensated sums, in the order of the
 //! elements, and rounded once at the end. Results are the same bits for every memory layout.
 
+mod binary;
 mod classes;
 mod cross_entropy;
 mod error;
-mod binary;
 mod pointwise;
 mod sum;
 

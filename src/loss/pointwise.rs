@@ -8,7 +8,7 @@ use crate::Element;
 
 /// The loss of one element and its derivative.
 trait Formula: Copy {
-    fn value(self, x: f64, y: f64) -> f64;
+    fn loss(self, x: f64, y: f64) -> f64;
     fn slope(self, x: f64, y: f64) -> f64;
 }
 
@@ -29,7 +29,7 @@ fn value<A: Element, D: Dimension>(
     x: &ArrayRef<A, D>,
     y: &ArrayRef<A, D>,
 ) -> A {
-    let f = |x: A, y: A| formula.value(x.to_f64(), y.to_f64());
+    let f = |x: A, y: A| formula.loss(x.to_f64(), y.to_f64());
     let total = match (x.as_slice(), y.as_slice()) {
         (Some(x), Some(y)) => Sums::of_slices(x, y, f),
         _ => Sums::of(x.iter().zip(y).map(|(&x, &y)| f(x, y))),
@@ -43,9 +43,9 @@ fn gradient<A: Element, D: Dimension>(
     x: &ArrayRef<A, D>,
     y: &ArrayRef<A, D>,
 ) -> Array<A, D> {
-    Zip::from(x).and(y).map_collect(|&x, &y| {
-        A::from_f64(factor * formula.slope(x.to_f64(), y.to_f64()))
-    })
+    Zip::from(x)
+        .and(y)
+        .map_collect(|&x, &y| A::from_f64(factor * formula.slope(x.to_f64(), y.to_f64())))
 }
 
 macro_rules! verbs {
@@ -90,9 +90,9 @@ macro_rules! verbs {
             ) -> Result<Array<A, D>, LossError> {
                 self.check()?;
                 same_shape(predictions, targets)?;
-                Ok(Zip::from(predictions).and(targets).map_collect(|&x, &y| {
-                    A::from_f64(Formula::value(*self, x.to_f64(), y.to_f64()))
-                }))
+                Ok(Zip::from(predictions)
+                    .and(targets)
+                    .map_collect(|&x, &y| A::from_f64(self.loss(x.to_f64(), y.to_f64()))))
             }
 
             /// The same loss with another reduction.
@@ -134,7 +134,7 @@ impl Mse {
 
 impl Formula for Mse {
     #[inline(always)]
-    fn value(self, x: f64, y: f64) -> f64 {
+    fn loss(self, x: f64, y: f64) -> f64 {
         (x - y) * (x - y)
     }
     #[inline(always)]
@@ -172,7 +172,7 @@ impl Mae {
 
 impl Formula for Mae {
     #[inline(always)]
-    fn value(self, x: f64, y: f64) -> f64 {
+    fn loss(self, x: f64, y: f64) -> f64 {
         (x - y).abs()
     }
     #[inline(always)]
@@ -224,7 +224,7 @@ impl Huber {
 
 impl Formula for Huber {
     #[inline(always)]
-    fn value(self, x: f64, y: f64) -> f64 {
+    fn loss(self, x: f64, y: f64) -> f64 {
         let distance = (x - y).abs();
         if distance > self.delta {
             self.delta * (distance - 0.5 * self.delta)
