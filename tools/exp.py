@@ -31,3 +31,8 @@ for degree in (4, 5, 6):
     report("f64 lanes for f32: g in e^r = 1 + r g(r), relative to e^r,", "|r| <= ln 2 / 2", c, error, "f64")
     c, error = fit(g, lambda r: 1 / g(r), degree, -half, half, "f64")
     report("f64 lanes for f32: g in e^r - 1 = r g(r), relative to e^r - 1,", "|r| <= ln 2 / 2", c, error, "f64")
+
+for fmt, degrees in (("f32", (4, 5)), ("f64", (9, 10))):
+    for degree in degrees:
+        c, error = fit(q, lambda r: r / g(r), degree, -half, half, fmt)
+        report(f"{fmt} q(r), relative to e^r - 1,", "|r| <= ln 2 / 2", c, error, fmt)

@@ -82,7 +82,7 @@ impl Elementwise for GeluTanh {
         let near = (x + 0.7525).abs().lt(x.splat(0.0625));
         if near.any() {
             let t = (x - ROOT.0) - ROOT.1;
-            return V::select(near, t * poly::double(t, &NEAR_ROOT), y);
+            return V::select(near, t * poly::nested(t, &NEAR_ROOT), y);
         }
         y
     }
@@ -108,7 +108,7 @@ struct Value;
 impl DoubleKernel for Value {
     #[inline(always)]
     fn call<W: Lane<Elem = f64>>(self, x: W) -> W {
-        let x = x.at_least(x.splat(FLOOR));
+        let x = x.at_least(x.splat(FLOOR_WIDE));
         gate::over_wide(x, twice_u_wide(x.at_most(x.splat(TOP)), C3.0))
     }
 }

@@ -1,6 +1,6 @@
 use super::{Bounds, Cost, Elementwise, Spec};
 use crate::lane::{DoubleKernel, Lane};
-use crate::math::{Pair, gate};
+use crate::math::gate;
 
 /// Swish: SiLU with a scale inside the sigmoid.
 ///
@@ -57,8 +57,8 @@ impl Elementwise for Swish {
         if V::SINGLE {
             return x.through_double(Slope { beta: f64::from(self.beta as f32) });
         }
-        let z = Pair::product(x, x.splat(self.beta));
-        gate::silu_slope(z.high, Some(z.low))
+        let sign = if self.beta < 0.0 { -1.0 } else { 1.0 };
+        gate::swish_slope(x * sign, (self.beta.abs(), 0.0))
     }
 }
 

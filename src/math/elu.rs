@@ -11,11 +11,11 @@ pub(crate) fn exp_m1_below<V: Lane>(x: V, low: Option<V>, factor: Pair<V>) -> V 
     exp_m1_pair(x.at_least(x.constant(-20.0, -40.0)), low).times_pair(factor).round()
 }
 
-/// `factor · eᶻ` for `z = x + low <= 0`, within 0.6 ULP, subnormal results included.
+/// `factor · eᶻ` for `z = x + low <= 0`, within 0.6 ULP, subnormal results included; `f64` lanes only.
 #[inline(always)]
 pub(crate) fn exp_below<V: Lane>(x: V, low: Option<V>, factor: Pair<V>) -> V {
-    const OFFSET: i32 = 64;
-    let e = split(x.at_least(x.constant(-110.0, -760.0)), low, OFFSET);
+    const OFFSET: i32 = 128;
+    let e = split(x.at_least(x.splat(-790.0)), low, OFFSET);
     let mantissa = Pair::sum(x.splat(1.0), e.p).plus_low(e.low);
     mantissa.times_pair(factor).round() * e.scale * 2f64.powi(-OFFSET)
 }
@@ -23,7 +23,7 @@ pub(crate) fn exp_below<V: Lane>(x: V, low: Option<V>, factor: Pair<V>) -> V {
 /// `eᶻ − 1` for `z <= 0`, of `f32` values in `f64` lanes.
 #[inline(always)]
 pub(crate) fn exp_m1_below_wide<W: Lane>(z: W) -> W {
-    wide(z.at_least(z.splat(-40.0)), Grade::Relative).plus(-1.0)
+    wide(z.at_least(z.splat(-40.0)), Grade::Relative).minus_one()
 }
 
 /// `eᶻ` for `z <= 0`, of `f32` values in `f64` lanes.

@@ -7,21 +7,22 @@ use super::Pair;
 use super::poly::Table;
 use crate::lane::Lane;
 
-/// `q` in `eʳ = 1 + r + r² q(r)` for `|r| <= ln 2 / 2`, made by `tools/exp.py`.
-/// Errors relative to `eʳ`: 2^-28.23 in f32 (degree 4), 2^-57.88 in f64 (degree 9).
-const Q: Table<5, 10> = Table {
-    single: [0.49999994, 0.1666652, 0.041668236, 0.008368825, 0.0013823535],
+/// `q` in `eʳ = 1 + r + r² q(r)` for `|r| <= ln 2 / 2`, made by `tools/exp.py`. Errors relative to
+/// `eʳ − 1`: 2^-26.09 in f32 (degree 4), 2^-61.56 in f64 (degree 10).
+const Q: Table<5, 11> = Table {
+    single: [0.49999997, 0.16666543, 0.041667502, 0.008366552, 0.0013864612],
     double: [
-        0.5000000000000011,
-        0.1666666666666643,
-        0.041666666666526665,
-        0.008333333333484376,
-        0.0013888888944478118,
-        0.00019841269527302066,
-        2.480149226237874e-05,
-        2.7557568372847547e-06,
-        2.7630537645534996e-07,
-        2.5005695411364497e-08,
+        0.5,
+        0.16666666666666677,
+        0.04166666666666663,
+        0.008333333333321445,
+        0.0013888888888911976,
+        0.00019841269886563837,
+        2.480158726099683e-05,
+        2.7557243784349195e-06,
+        2.755733330197904e-07,
+        2.5109182843205753e-08,
+        2.0895374529460503e-09,
     ],
 };
 
@@ -38,7 +39,7 @@ pub(crate) struct Split<V> {
 
 /// Splits the exponential of `x + low`. `k = round(x / ln 2)`, and `k + offset` must be the
 /// exponent of a normal number: with offset 0, `x` in `[-87, 88]` (f32), `[-708, 709]` (f64). The
-/// error of `p + low` is about 2^-28 (f32), 2^-58 (f64) of `eʳ`; for small `x` it is relative to `p`.
+/// error of `p + low` is about 2^-26 (f32), 2^-57 (f64) of `p`.
 #[inline(always)]
 pub(crate) fn split<V: Lane>(x: V, low: Option<V>, offset: i32) -> Split<V> {
     let (k, scale) = x.split_scale(x.splat(core::f64::consts::LOG2_E), offset);
@@ -52,9 +53,9 @@ pub(crate) fn split<V: Lane>(x: V, low: Option<V>, offset: i32) -> Split<V> {
     }
     let (q, r2) = (Q.at(r), r * r);
     let p = r2.mul_add(q, r);
-    // r − p is exact; a small low part times e^r − 1 is carried too where the caller has one.
-    let rest = if low.is_some() { rest.mul_add(p, rest) } else { rest };
-    Split { p, low: r2.mul_add(q, r - p) + rest, scale }
+    // r − p is exact. e^(r + rest) = e^r + rest (1 + p), short of squares.
+    let low = r2.mul_add(q, r - p) + rest.mul_add(p, rest);
+    Split { p, low, scale }
 }
 
 /// Powers of two of [`Reduced`] are carried with this exponent added, so that results down to the

@@ -2,7 +2,7 @@
 
 use super::Pair;
 use super::exp::split;
-use super::poly::double;
+use super::poly::nested;
 use super::wide::{Grade, wide};
 use crate::lane::{DoubleKernel, Lane, Mask};
 
@@ -179,6 +179,14 @@ const NEAR_ROOT: [f64; 10] = [
     -2.961181823306748e-05,
 ];
 
+/// `d/dx (x σ(beta x))` in `f64` lanes, for a positive `beta` given as a pair, within 2 ULP.
+#[inline(always)]
+pub(crate) fn swish_slope<V: Lane>(x: V, beta: (f64, f64)) -> V {
+    let bound = x.splat(FLOOR.1 / beta.0);
+    let z = Pair::constant(x, beta).times(x.at_least(bound).at_most(-bound));
+    silu_slope(z.high, Some(z.low))
+}
+
 /// `d/dz (z σ(z)) = σ(z) (1 + z (1 − σ(z)))` at `z + low`, within 2 ULP over the whole line,
 /// relative to the result also near its zero.
 #[inline(always)]
@@ -192,7 +200,7 @@ pub(crate) fn silu_slope<V: Lane>(z: V, low: Option<V>) -> V {
         if let Some(low) = low {
             t = t + low;
         }
-        return V::select(near, t * double(t, &NEAR_ROOT), y);
+        return V::select(near, t * nested(t, &NEAR_ROOT), y);
     }
     y
 }

@@ -30,6 +30,13 @@ pub(crate) fn double<V: Lane, const M: usize>(x: V, c: &[f64; M]) -> V {
     estrin(x, M, |i| x.splat(c[i]))
 }
 
+/// [`double`] with the constant term added last, for `x` so small that it carries nearly all of the
+/// value: then there is one rounding in the sum, where Estrin's scheme has one at each level.
+#[inline(always)]
+pub(crate) fn nested<V: Lane, const M: usize>(x: V, c: &[f64; M]) -> V {
+    estrin(x, M - 1, |i| x.splat(c[i + 1])).mul_add(x, x.splat(c[0]))
+}
+
 #[inline(always)]
 fn estrin<V: Lane>(x: V, len: usize, c: impl Fn(usize) -> V + Copy) -> V {
     let x2 = x * x;

@@ -3,7 +3,7 @@
 use super::Pair;
 use super::exp::split;
 use super::gate::{HALVES_OFFSET, halves};
-use super::poly::double;
+use super::poly::{self, double};
 use super::wide::{Grade, wide};
 use crate::lane::{DoubleKernel, Lane};
 
@@ -34,7 +34,7 @@ pub(crate) fn tanh_wide<W: Lane>(x: W) -> W {
     let limit = x.splat(10.0);
     let x = x.at_least(-limit).at_most(limit);
     let e = wide(x + x, Grade::Relative);
-    e.plus(-1.0) / e.plus(1.0)
+    e.minus_one() / e.plus(1.0)
 }
 
 /// The hyperbolic tangent, within 0.6 ULP over the whole line; keeps the sign of zero.
@@ -95,7 +95,7 @@ pub(crate) fn tanh_rest<V: Lane>(x: V) -> V {
     let b = a.at_most(x.splat(1.5));
     let square = Pair::product(b, b);
     let cube = square.times(b);
-    let term = square.times(double(square.high, &REST));
+    let term = square.times(poly::nested(square.high, &REST));
     let near = cube.divide(term.under(x.splat(3.0))).round();
     // Beyond, at least a fifth of x is left.
     let t = tanh_pair(x, None);

@@ -72,6 +72,12 @@ pub(crate) fn wide<W: Lane>(x: W, grade: Grade) -> Wide<W> {
 }
 
 impl<W: Lane> Wide<W> {
+    /// `eˣ − 1`; keeps the sign of zero.
+    #[inline(always)]
+    pub(crate) fn minus_one(self) -> W {
+        self.power.mul_sub(self.p, self.power.splat(1.0) - self.power)
+    }
+
     /// `value + eˣ`.
     #[inline(always)]
     pub(crate) fn plus(self, value: f64) -> W {
