@@ -21,10 +21,12 @@ for name, f, start, radius in (("gate", gate, -1.278, 0.125), ("gelu_tanh", gelu
     high = to_f64(root)
     print(name, "root", show(high, "f64"), "+", show(to_f64(root - high), "f64"))
     c = taylor(f, root, 30)
+    high = to_f64(c[1])
+    print("slope at the root", show(high, "f64"), "+", show(to_f64(c[1] - high), "f64"))
 
-    def h(t):
-        return sum(v * t**i for i, v in enumerate(c[1:]))
+    def rest(t):
+        return sum(v * t**i for i, v in enumerate(c[2:]))
 
-    for degree in (9, 10, 11, 12):
-        v, error = fit(h, lambda t: 1 / h(t), degree, -mpf(radius), mpf(radius), "f64")
-        report(f"{name}: h in f'(root + t) = t h(t), relative,", f"|t| <= {radius}", v, error, "f64")
+    for degree in (7, 8, 9):
+        v, error = fit(rest, lambda t: t / (c[1] + t * rest(t)), degree, -mpf(radius), mpf(radius), "f64")
+        report(f"{name}: rest in f'(root + t) = t (slope + t rest(t)), relative,", f"|t| <= {radius}", v, error, "f64")

@@ -51,7 +51,7 @@ impl Elementwise for Celu {
         let zero = x.splat(0.0);
         let z = self.argument(x.at_most(zero));
         let below = elu::exp_m1_below(z.high, Some(z.low), Pair::exact(x.splat(self.alpha)));
-        below + x.at_least(zero)
+        (below + x.at_least(zero)).copysign(x)
     }
 
     #[inline(always)]

@@ -50,7 +50,7 @@ impl Elementwise for Elu {
         }
         let zero = x.splat(0.0);
         let below = elu::exp_m1_below(x.at_most(zero), None, Pair::exact(x.splat(self.alpha)));
-        below + x.at_least(zero)
+        (below + x.at_least(zero)).copysign(x * self.alpha)
     }
 
     #[inline(always)]

@@ -40,7 +40,7 @@ impl Elementwise for Selu {
         let zero = x.splat(0.0);
         let below = elu::exp_m1_below(x.at_most(zero), None, Pair::constant(x, LAMBDA_ALPHA));
         let above = x.at_least(zero);
-        below + above.mul_add(x.splat(LAMBDA.0), above * LAMBDA.1)
+        (below + above.mul_add(x.splat(LAMBDA.0), above * LAMBDA.1)).copysign(x)
     }
 
     #[inline(always)]

@@ -1,5 +1,5 @@
-//! Polynomials by Estrin's scheme: more instructions side by side than Horner's rule, and a chain
-//! of dependent steps that grows with the logarithm of the degree.
+//! Polynomials: long ones by Estrin's scheme, whose chain of dependent steps grows with the logarithm
+//! of the degree; short ones by Horner's rule, which needs fewer instructions and registers.
 
 use crate::lane::Lane;
 
@@ -30,6 +30,20 @@ pub(crate) fn double<V: Lane, const M: usize>(x: V, c: &[f64; M]) -> V {
     estrin(x, M, |i| x.splat(c[i]))
 }
 
+/// A function with a simple zero at `t + low = 0`: `(t + low) (c + t rest(t))` with `c` given as a
+/// pair, within 1 ULP for `t` so small that `c` carries nearly all of the factor. `t` is exact.
+#[inline(always)]
+pub(crate) fn from_root<V: Lane, const M: usize>(
+    t: V,
+    low: V,
+    c: (f64, f64),
+    rest: &[f64; M],
+) -> V {
+    let tail = double(t, rest).mul_add(t, t.splat(c.1));
+    let high = t.splat(c.0);
+    t.mul_add(high, t.mul_add(tail, low * (high + tail)))
+}
+
 /// [`double`] with the constant term added last, for `x` so small that it carries nearly all of the
 /// value: then there is one rounding in the sum, where Estrin's scheme has one at each level.
 #[inline(always)]
@@ -39,6 +53,13 @@ pub(crate) fn nested<V: Lane, const M: usize>(x: V, c: &[f64; M]) -> V {
 
 #[inline(always)]
 fn estrin<V: Lane>(x: V, len: usize, c: impl Fn(usize) -> V + Copy) -> V {
+    if len <= 7 {
+        let mut sum = c(len - 1);
+        for i in (0..len - 1).rev() {
+            sum = sum.mul_add(x, c(i));
+        }
+        return sum;
+    }
     let x2 = x * x;
     let x4 = x2 * x2;
     if len <= 8 {
