@@ -5,7 +5,7 @@ mod softmax_reference;
 use ndarray::{Array, Array1, Array2, ArrayD, Axis, IxDyn, Slice, array, s};
 use ndarray_activations::{Element, Level, prelude::*, with_level};
 use rand::{Rng, SeedableRng, rngs::StdRng};
-use softmax_reference::{Exact, ulp_error};
+use softmax_reference::{Dd, Exact, ulp_error};
 
 /// The families of lanes that the bounds are checked on.
 fn lane<A: Element>(kind: usize, len: usize, rng: &mut StdRng) -> Array1<A> {
@@ -96,7 +96,8 @@ fn bounds<A: Element>(lengths: &[usize]) {
                 A::NAME
             );
             worst[2] = worst[2].max(error);
-            let sum: f64 = y.iter().map(|&y| Element::to_f64(y)).sum();
+            let zero = Dd(0.0, 0.0);
+            let sum = y.iter().fold(zero, |sum, &y| sum.add(Dd(Element::to_f64(y), 0.0))).0;
             let ulp = Element::to_f64(A::epsilon());
             assert!(
                 (sum - 1.0).abs() <= 4.0 * ulp,

@@ -31,7 +31,7 @@ const Q: (&[f32; 5], &[f64; 10]) = (
 
 /// Exponentials are kept times `2^LIFT`, so that those down to the smallest subnormal quotient are
 /// normal numbers.
-pub(crate) const LIFT: i32 = 64;
+pub(crate) const LIFT: i32 = 80;
 /// `2^-LIFT`.
 pub(crate) const LOWER: f64 = 1.0 / (1u128 << LIFT) as f64;
 
@@ -46,10 +46,10 @@ pub(crate) const fn limit<A>() -> f64 {
     if single::<A>() { 256.0 } else { 2048.0 }
 }
 
-/// Binary exponents below the reference at which a result is certainly rounded to zero, but its
+/// Binary exponents below the reference at which even 2²⁴ results together round to zero, but the
 /// lifted exponential is still a normal number.
 const fn depth<A>() -> i32 {
-    if single::<A>() { 180 } else { 1080 }
+    if single::<A>() { 180 } else { 1100 }
 }
 
 /// What exponentials are relative to: `e^(shift + K ln 2)`.

@@ -2,39 +2,65 @@
 
 use fearless_simd::Simd;
 
-use super::exp::{LOWER, Origin, Reference, exp};
+use super::exp::{LIFT, Origin, Reference, exp};
 use super::stats::SoftmaxStats;
 use super::sum::Plain;
-use super::sum::{Input, Sum, chunk, load_padded, max, scaled, shift, store_part, sum, sum_chunk};
-use super::wide::Wide;
+use super::sum::{
+    Input, Sum, chunk, load_padded, max, raw, scaled, shift, store_part, sum, sum_chunk,
+};
+use super::wide::{Wide, power_of_two};
 use crate::activation::Cost;
 use crate::apply::parallel;
 use crate::element::Element;
 use crate::lane::{Job, Kernel, Lane, LaneIo, run};
 
-/// The softmax of `x` into `out`; returns the sum that it divided by.
+/// The softmax of `x` into `out`.
 pub(crate) fn softmax<A: Element, I: Input<A>>(job: Job, input: I, x: &[A], out: &mut [A]) {
     if x.is_empty() {
         return;
     }
     let stored = x.len() <= chunk::<A>();
-    let (sum, reference) = if stored {
+    let sum = if stored {
         let top = max(job, input, x);
         let shift = shift(job, input, top);
-        let sum = sum_chunk::<A, I, false>(job, input, x, out, top, shift);
-        (sum.total(job, input), sum)
+        sum_chunk::<A, I, false>(job, input, x, out, top, shift)
     } else {
-        let sum = sum::<A, I, false>(job, input, x);
-        (sum.total(job, input), sum)
+        sum::<A, I, false>(job, input, x)
     };
-    let inverse = inverse(&reference, sum);
+    let total = sum.rest;
+    let inverse = inverse(&sum, total);
+    let dominated = dominated(job, input, &sum, total);
     if stored {
         run(job, ScaleBy { out, inverse });
     } else {
-        let reference = reference.reference;
+        let reference = sum.reference;
         pieces(x, out, parallel::pieces(Cost::Moderate, x.len()), &|x, out| {
             run(job, Quotients { input, x, out, reference, inverse });
         });
+    }
+    // The quotient of a rounded and an exact exponential may be 1 − 2^-24 here.
+    if dominated {
+        crown(job, input, sum.max, x, out);
+    }
+}
+
+/// Whether the largest element is so large that its softmax rounds to 1.
+fn dominated<A: Element, I: Input<A>>(job: Job, input: I, sum: &Sum<A>, total: Wide) -> bool {
+    // The exponential of the largest element is below √2 (1 + 2^-20), so most lanes stop here.
+    if !(total.high < 1.4143 * power_of_two(LIFT)) {
+        return false;
+    }
+    let beside = total.plus(sum.largest(job, input).negated());
+    beside.high <= 0.25 * Element::to_f64(A::epsilon()) * total.high
+}
+
+/// Writes 1 where the largest elements are.
+fn crown<A: Element, I: Input<A>>(job: Job, input: I, max: A, x: &[A], out: &mut [A]) {
+    let top = raw(job, input, max);
+    for (&x, y) in x.iter().zip(out) {
+        if x == top {
+            *y = A::one();
+        }
     }
 }
 
@@ -54,7 +80,7 @@ fn inverse<A: Element>(sum: &Sum<A>, total: Wide) -> (A, A) {
     if !(total.high > 0.0) || sum.max.to_f64().is_infinite() {
         return (A::nan(), A::nan());
     }
-    let inverse = Wide::from(LOWER).over(total);
+    let inverse = Wide::ONE.over(total);
     let high = A::from_f64(inverse.high);
     (high, A::from_f64((inverse.high - high.to_f64()) + inverse.low))
 }

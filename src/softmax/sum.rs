@@ -161,7 +161,7 @@ pub(crate) struct Sum<A> {
     /// The largest key.
     pub(crate) max: A,
     pub(crate) reference: Reference<A>,
-    /// The sum of the exponentials relative to the reference; without those of the largest
+    /// The sum of the exponentials relative to the reference, lifted; without those of the largest
     /// elements where they are counted.
     pub(crate) rest: Wide,
     /// How many elements are the largest; 0 where they are not counted.
@@ -252,7 +252,7 @@ impl<A: Element, I: Input<A>, const COUNT: bool> Kernel for SumKernel<'_, A, I, 
         let mut each = [A::zero(); WIDEST];
         counts.store(&mut each[..width]);
         let count = each[..width].iter().map(|&count| Element::to_f64(count)).sum();
-        (total.scaled(LOWER), count)
+        (total, count)
     }
 }
 
@@ -299,7 +299,7 @@ impl<A: Element, I: Input<A>> Kernel for One<A, I> {
         let (mut high, mut low) = ([A::zero(); WIDEST], [A::zero(); WIDEST]);
         e.high.store(&mut high[..A::WIDTH]);
         e.low.store(&mut low[..A::WIDTH]);
-        Wide::sum(high[0].to_f64(), low[0].to_f64()).scaled(LOWER)
+        Wide::sum(high[0].to_f64(), low[0].to_f64())
     }
 }
 
@@ -324,7 +324,7 @@ impl<A: Element, I: Input<A>> Kernel for ValueOf<A, I> {
 }
 
 /// The raw element that has this key.
-fn raw<A: Element, I: Input<A>>(job: Job, input: I, key: A) -> A {
+pub(crate) fn raw<A: Element, I: Input<A>>(job: Job, input: I, key: A) -> A {
     // The key is the element or its negative, and applying it twice gives the element back.
     struct Key<A, I>(I, A);
     impl<A: Element, I: Input<A>> Kernel for Key<A, I> {
@@ -352,8 +352,8 @@ impl<A: Element> Sum<A> {
         Self { max, reference, rest: Wide::ZERO, count: 0.0 }
     }
 
-    /// The exponential of the largest element relative to the reference.
-    fn largest<I: Input<A>>(&self, job: Job, input: I) -> Wide {
+    /// The exponential of the largest element relative to the reference, lifted.
+    pub(crate) fn largest<I: Input<A>>(&self, job: Job, input: I) -> Wide {
         run(job, One { input, raw: raw(job, input, self.max), reference: self.reference })
     }
 
@@ -373,14 +373,6 @@ impl<A: Element> Sum<A> {
         let rest = add::<A>(relative(&self, top), relative(&next, top));
         let count = |sum: &Self| if sum.max == top.max { sum.count } else { 0.0 };
         Self { max: top.max, reference: top.reference, rest, count: count(&self) + count(&next) }
-    }
-
-    /// The sum of all exponentials relative to the reference.
-    pub(crate) fn total<I: Input<A>>(&self, job: Job, input: I) -> Wide {
-        if self.count == 0.0 {
-            return self.rest;
-        }
-        self.rest.plus(self.largest(job, input).times(Wide::from(self.count)))
     }
 
     /// `Σ e^(x − max) − 1`, for counted sums.

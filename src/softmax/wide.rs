@@ -132,6 +132,10 @@ impl Wide {
         if !(self.high > 0.0) || self.high == f64::INFINITY {
             return self;
         }
+        if self.high < 1e-40 {
+            // s − s²/2 + …: what follows s is below the last digit.
+            return self;
+        }
         let first = Self::from(self.high.ln_1p());
         // ln(1 + s) = l + ln(1 + u) with u = (s − (e^l − 1)) / e^l tiny.
         let correction = if first.high <= 0.34 {

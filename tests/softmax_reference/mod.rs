@@ -75,6 +75,9 @@ impl Dd {
     }
 }
 
+/// Sums are kept times 2^LIFT, so that those of subnormal numbers keep their digits.
+const LIFT: i32 = 300;
+
 /// A lane's exact results.
 pub struct Exact {
     x: Vec<Dd>,
@@ -82,6 +85,8 @@ pub struct Exact {
     max: Dd,
     sum: Dd,
     log: Dd,
+    /// The sum beside the largest element, times 2^LIFT.
+    lifted: Dd,
 }
 
 impl Exact {
@@ -100,13 +105,17 @@ impl Exact {
             let distance = value.add(max.neg());
             if i != at && distance.0 > -800.0 {
                 let (e, k) = distance.exp();
+                let k = k + LIFT;
                 let half = 2.0f64.powi(k / 2);
                 let rest = 2.0f64.powi(k - k / 2);
                 beside = beside.add(Dd(e.0 * half * rest, e.1 * half * rest));
             }
         }
+        let lifted = beside;
+        let lower = 2.0f64.powi(-LIFT);
+        let beside = Dd(beside.0 * lower, beside.1 * lower);
         let log = beside.ln_1p();
-        Self { x, top: max.0, max, sum: beside.add(Dd(1.0, 0.0)), log }
+        Self { x, top: max.0, max, sum: beside.add(Dd(1.0, 0.0)), log, lifted }
     }
 
     /// The softmax as `(value, exponent)`: `value · 2^exponent`.
@@ -123,7 +132,12 @@ impl Exact {
         if self.x[i].0.is_infinite() {
             return (self.x[i], 0);
         }
-        (self.x[i].add(self.max.neg()).add(self.log.neg()), 0)
+        let distance = self.x[i].add(self.max.neg());
+        if distance.0 == 0.0 && self.log.0 < 1e-40 {
+            // ln(1 + s) is s to more digits than are kept; it may be subnormal.
+            return (self.lifted.neg(), -LIFT);
+        }
+        (distance.add(self.log.neg()), 0)
     }
 
     pub fn logsumexp(&self) -> (Dd, i32) {
