@@ -1,0 +1,637 @@
+//! What every activation of the registry is, written once for two kinds of numbers: [`Real`], which
+//! is exact for our purposes, and `f64`, good to about 2⁻⁴⁸, which is exact enough for `f32`
+//! results and quick enough for all of them. No formula here cancels but for the zeros of some
+//! derivatives; [`Formula::roots`] names those.
+
+use core::ops::{Add, Div, Mul, Neg, Sub};
+
+use super::dd::Real;
+
+/// The numbers of a reference.
+pub trait Num:
+    Copy
+    + Neg<Output = Self>
+    + Add<Output = Self>
+    + Sub<Output = Self>
+    + Mul<Output = Self>
+    + Div<Output = Self>
+{
+    fn new(x: f64) -> Self;
+    /// A constant as the sum of two doubles.
+    fn pair(pair: (f64, f64)) -> Self;
+    fn exp(self) -> Self;
+    fn exp_m1(self) -> Self;
+    fn ln_1p(self) -> Self;
+    fn sqrt(self) -> Self;
+    fn erfc(self) -> Self;
+    /// Near enough to compare with.
+    fn approximate(self) -> f64;
+}
+
+impl Num for Real {
+    fn new(x: f64) -> Self {
+        Real::new(x)
+    }
+    fn pair(pair: (f64, f64)) -> Self {
+        Real::pair(pair)
+    }
+    fn exp(self) -> Self {
+        Real::exp(self)
+    }
+    fn exp_m1(self) -> Self {
+        Real::exp_m1(self)
+    }
+    fn ln_1p(self) -> Self {
+        Real::ln_1p(self)
+    }
+    fn sqrt(self) -> Self {
+        Real::sqrt(self)
+    }
+    fn erfc(self) -> Self {
+        Real::erfc(self)
+    }
+    fn approximate(self) -> f64 {
+        Real::approximate(self)
+    }
+}
+
+/// Below this magnitude two terms of a series are exact to the last bit of a double.
+const TINY: f64 = 1.0 / (1u64 << 28) as f64;
+
+impl Num for f64 {
+    fn new(x: f64) -> Self {
+        x
+    }
+    fn pair((high, _): (f64, f64)) -> Self {
+        high
+    }
+    #[inline(always)]
+    fn exp(self) -> Self {
+        if self < -745.2 {
+            0.0
+        } else if self.abs() < TINY {
+            1.0 + self
+        } else {
+            f64::exp(self)
+        }
+    }
+    #[inline(always)]
+    fn exp_m1(self) -> Self {
+        if self.abs() < TINY {
+            self + 0.5 * self * self
+        } else if self < -40.0 {
+            -1.0
+        } else {
+            f64::exp_m1(self)
+        }
+    }
+    #[inline(always)]
+    fn ln_1p(self) -> Self {
+        if self.abs() < TINY { self - 0.5 * self * self } else { f64::ln_1p(self) }
+    }
+    #[inline(always)]
+    fn sqrt(self) -> Self {
+        f64::sqrt(self)
+    }
+    #[inline(always)]
+    fn erfc(self) -> Self {
+        if self.abs() < TINY {
+            1.0 - core::f64::consts::FRAC_2_SQRT_PI * self
+        } else if self < -6.0 {
+            2.0
+        } else if self > 28.0 {
+            0.0
+        } else {
+            core_math::erfc(self)
+        }
+    }
+    fn approximate(self) -> f64 {
+        self
+    }
+}
+
+const FRAC_1_SQRT_2: (f64, f64) = (core::f64::consts::FRAC_1_SQRT_2, -4.833646656726457e-17);
+const FRAC_1_SQRT_TAU: (f64, f64) = (0.3989422804014327, -2.49232720227773e-17);
+const SQRT_FRAC_2_PI: (f64, f64) = (0.7978845608028654, -4.98465440455546e-17);
+/// The constants of definitions are these decimal numbers themselves, not the doubles near them.
+const GELU_CUBIC: (f64, f64) = (0.044715, 2.1960211427085595e-18);
+const QUICK: (f64, f64) = (1.702, 4.263256414560601e-17);
+const SELU_SCALE: (f64, f64) = (1.0507009873554805, 3.9874847667154144e-17);
+const SELU_ALPHA: (f64, f64) = (1.6732632423543772, 1.0657222547717531e-16);
+
+/// `2n / (2n + 1)!` for `n` from 1: the series of `(x cosh x − sinh x) / x³` in `x²`, positive
+/// throughout; `tools/reference.py`.
+const TANH_SHRINK: [(f64, f64); 16] = [
+    (0.3333333333333333, 1.850371707708594e-17),
+    (0.03333333333333333, 4.625929269271486e-19),
+    (0.0011904761904761906, -1.073876437509452e-19),
+    (2.2045855379188714e-05, -1.4867146192371777e-21),
+    (2.505210838544172e-07, 1.1981638892337766e-23),
+    (1.9270852604185937e-09, 4.762595849589671e-26),
+    (1.0706029224547743e-11, 3.0049059461926245e-28),
+    (4.498331606952833e-14, 2.6414148369378292e-30),
+    (1.4797143443923793e-16, 9.0405303050919e-34),
+    (3.9145882126782523e-19, -3.212883355335369e-36),
+    (8.509974375387505e-22, -4.2964877858506905e-38),
+    (1.5472680682522736e-24, 4.5442525997102893e-41),
+    (2.387759364586842e-27, -1.6459878783112662e-43),
+    (3.166789608205361e-30, -1.4396133853863918e-46),
+    (3.6483751246605535e-33, 3.386456584825647e-49),
+    (3.685227398647024e-36, -1.9518638265230527e-52),
+];
+
+/// `f(x)` for a finite `x`, with the parameters in the order of the registry.
+type Function<N> = fn(f64, &[f64]) -> N;
+
+/// An activation on one kind of numbers.
+pub struct Formula<N> {
+    pub function: Function<N>,
+    pub derivative: Function<N>,
+    /// Where the derivative goes through zero by cancellation.
+    pub roots: &'static [f64],
+    /// Places of interest: kinks, and where results reach their limits or become subnormal.
+    pub places: &'static [f64],
+    /// Limits at −∞ and +∞ of the function and the derivative.
+    pub limits: fn(&[f64]) -> Limits,
+    /// Whether the function never falls.
+    pub monotone: bool,
+}
+
+/// Limits at −∞ and +∞.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    pub function: [f64; 2],
+    pub derivative: [f64; 2],
+}
+
+fn n<N: Num>(x: f64) -> N {
+    N::new(x)
+}
+
+/// `a / (1 + e^-z)` without overflow, and a number between whose sign does not matter.
+fn sigmoid<N: Num>(z: N) -> N {
+    if z.approximate() >= 0.0 {
+        n::<N>(1.0) / (n::<N>(1.0) + (-z).exp())
+    } else {
+        let e = z.exp();
+        e / (n::<N>(1.0) + e)
+    }
+}
+
+fn magnitude<N: Num>(z: N) -> N {
+    if z.approximate() < 0.0 { -z } else { z }
+}
+
+/// `σ(z) (1 − σ(z))`.
+fn sigmoid_slope<N: Num>(z: N) -> N {
+    let e = (-magnitude(z)).exp();
+    let d = n::<N>(1.0) + e;
+    e / (d * d)
+}
+
+fn tanh<N: Num>(z: N) -> N {
+    let m = (magnitude(z) * n(-2.0)).exp_m1();
+    let y = -m / (n::<N>(2.0) + m);
+    if z.approximate() < 0.0 { -y } else { y }
+}
+
+/// `d/dx (x σ(z))` where `z' x = z t`; for silu `t = z`.
+fn gated_slope<N: Num>(z: N, t: N) -> N {
+    let e = (-magnitude(z)).exp();
+    let d = n::<N>(1.0) + e;
+    if z.approximate() >= 0.0 {
+        (n::<N>(1.0) + t * e / d) / d
+    } else {
+        e / d * (n::<N>(1.0) + t / d)
+    }
+}
+
+fn normal_cdf<N: Num>(x: N) -> N {
+    (-x * N::pair(FRAC_1_SQRT_2)).erfc() * n(0.5)
+}
+
+fn ramp<N: Num>(x: f64, positive: bool) -> N {
+    if positive { n(x) } else { n(0.0) }
+}
+
+fn indicator<N: Num>(condition: bool) -> N {
+    n(f64::from(condition))
+}
+
+/// `2 √(2/π) (x + 0.044715 x³)`.
+fn gelu_tanh_argument<N: Num>(x: f64) -> N {
+    let x = n::<N>(x);
+    N::pair(SQRT_FRAC_2_PI) * n(2.0) * x * (n::<N>(1.0) + N::pair(GELU_CUBIC) * x * x)
+}
+
+fn softplus<N: Num>(z: N) -> N {
+    let tail = (-magnitude(z)).exp().ln_1p();
+    if z.approximate() > 0.0 { z + tail } else { tail }
+}
+
+fn hard_sigmoid<N: Num>(x: f64, slope: f64, offset: f64) -> N {
+    // The default means x / 6 + 1 / 2, not the double next to 1/6.
+    let y = if slope == 1.0 / 6.0 && offset == 0.5 {
+        (n::<N>(x) + n(3.0)) / n(6.0)
+    } else {
+        n::<N>(x) * n(slope) + n(offset)
+    };
+    if y.approximate() <= 0.0 {
+        n(0.0)
+    } else if (y - n(1.0)).approximate() >= 0.0 {
+        n(1.0)
+    } else {
+        y
+    }
+}
+
+fn tanh_shrink<N: Num>(x: f64) -> N {
+    let v = n::<N>(x);
+    if x.abs() >= 1.0 {
+        return v - tanh(v);
+    }
+    let square = v * v;
+    let mut sum = N::pair(TANH_SHRINK[15]);
+    for &c in TANH_SHRINK[..15].iter().rev() {
+        sum = sum * square + N::pair(c);
+    }
+    let e = v.exp();
+    v * square * sum * n(2.0) / (e + n::<N>(1.0) / e)
+}
+
+fn mish<N: Num>(x: f64) -> N {
+    let e = (-magnitude(n::<N>(x))).exp();
+    let (one, two) = (n::<N>(1.0), n::<N>(2.0));
+    if x >= 0.0 {
+        let top = one + two * e;
+        n::<N>(x) * top / (top + two * e * e)
+    } else {
+        let top = e * (e + two);
+        n::<N>(x) * top / (top + two)
+    }
+}
+
+/// With `E = e^x`: `E [(E + 2)(E² + 2E + 2) + 4x (1 + E)] / (E² + 2E + 2)²`, and for positive `x`
+/// the same in `1 / E`.
+fn mish_slope<N: Num>(x: f64) -> N {
+    let e = (-magnitude(n::<N>(x))).exp();
+    let (one, two) = (n::<N>(1.0), n::<N>(2.0));
+    let linear = n::<N>(4.0) * n(x) * (one + e);
+    if x >= 0.0 {
+        let d = one + two * e + two * e * e;
+        ((one + two * e) * d + linear * e * e) / (d * d)
+    } else {
+        let d = e * e + two * e + two;
+        e * ((e + two) * d + linear) / (d * d)
+    }
+}
+
+fn squareplus<N: Num>(x: f64, b: f64) -> N {
+    let v = n::<N>(x);
+    let root = (v * v + n(b)).sqrt();
+    if x >= 0.0 { (v + root) * n(0.5) } else { n::<N>(b) * n(0.5) / (root - v) }
+}
+
+fn squareplus_slope<N: Num>(x: f64, b: f64) -> N {
+    let v = n::<N>(x);
+    let root = (v * v + n(b)).sqrt();
+    if x >= 0.0 {
+        (n::<N>(1.0) + v / root) * n(0.5)
+    } else {
+        n::<N>(b) * n(0.5) / (root * (root - v))
+    }
+}
+
+fn elu<N: Num>(x: f64, alpha: f64, width: f64) -> N {
+    if x > 0.0 { n(x) } else { n::<N>(alpha) * (n::<N>(x) / n(width)).exp_m1() }
+}
+
+const INF: f64 = f64::INFINITY;
+
+const fn limits(function: [f64; 2], derivative: [f64; 2]) -> Limits {
+    Limits { function, derivative }
+}
+
+/// The reference of the activation with this name in the registry.
+pub fn formula<N: Num>(name: &str) -> Option<Formula<N>> {
+    // Places shared by what is built on an exponential, in f32 and in f64.
+    const EXP: &[f64] = &[
+        0.0, 0.34657359, 0.69314718, 8.3, 9.01, 16.6, 17.3, 18.0, 19.06, 36.04, 36.7, 37.4, 87.3,
+        88.0, 88.7, 89.0, 103.3, 103.97, 104.0, 108.66, 110.0, 708.4, 709.8, 710.0, 744.4, 745.13,
+        746.0, 752.0, 760.0,
+    ];
+    const GELU: &[f64] = &[
+        0.0,
+        0.5,
+        0.7071,
+        0.751791524693564,
+        1.0,
+        1.414,
+        2.0,
+        3.0,
+        4.0,
+        5.0,
+        5.5,
+        6.0,
+        8.29,
+        9.0,
+        10.6,
+        10.77,
+        12.0,
+        13.1,
+        14.17,
+        14.36,
+        14.5,
+        20.0,
+        22.0,
+        37.52,
+        37.7,
+        38.47,
+        38.57,
+        39.0,
+        40.0,
+    ];
+    let none: &'static [f64] = &[];
+    let base = Formula::<N> {
+        function: |x, _| n(x),
+        derivative: |_, _| n(1.0),
+        roots: none,
+        places: EXP,
+        limits: |_| limits([-INF, INF], [1.0, 1.0]),
+        monotone: true,
+    };
+    let relu_limits: fn(&[f64]) -> Limits = |_| limits([0.0, INF], [0.0, 1.0]);
+    let tail_limits: fn(&[f64]) -> Limits = |_| limits([-0.0, INF], [-0.0, 1.0]);
+    let step_limits: fn(&[f64]) -> Limits = |_| limits([-1.0, 1.0], [0.0, 0.0]);
+    Some(match name {
+        "identity" => base,
+        "sigmoid" => Formula {
+            function: |x, _| sigmoid(n(x)),
+            derivative: |x, _| sigmoid_slope(n(x)),
+            limits: |_| limits([0.0, 1.0], [0.0, 0.0]),
+            ..base
+        },
+        "tanh" => Formula {
+            function: |x, _| tanh(n(x)),
+            derivative: |x, _| n::<N>(4.0) * sigmoid_slope(n::<N>(x) * n(2.0)),
+            limits: step_limits,
+            ..base
+        },
+        "relu" => Formula {
+            function: |x, _| ramp(x, x > 0.0),
+            derivative: |x, _| indicator(x > 0.0),
+            limits: relu_limits,
+            ..base
+        },
+        "leaky_relu" => Formula {
+            function: |x, p| if x > 0.0 { n(x) } else { n::<N>(x) * n(p[0]) },
+            derivative: |x, p| n(if x > 0.0 { 1.0 } else { p[0] }),
+            limits: |p| limits([-INF, INF], [p[0], 1.0]),
+            ..base
+        },
+        "step" => Formula {
+            function: |x, _| indicator(x >= 0.0),
+            derivative: |_, _| n(0.0),
+            limits: |_| limits([0.0, 1.0], [0.0, 0.0]),
+            ..base
+        },
+        "sign" => Formula {
+            function: |x, _| n(if x == 0.0 { x } else { 1f64.copysign(x) }),
+            derivative: |_, _| n(0.0),
+            limits: step_limits,
+            ..base
+        },
+        "relu6" => Formula {
+            function: |x, _| n(x.clamp(0.0, 6.0)),
+            derivative: |x, _| indicator(x > 0.0 && x < 6.0),
+            limits: |_| limits([0.0, 6.0], [0.0, 0.0]),
+            places: &[0.0, 6.0],
+            ..base
+        },
+        "hard_tanh" => Formula {
+            function: |x, p| n(x.clamp(p[0], p[1])),
+            derivative: |x, p| indicator(x > p[0] && x < p[1]),
+            limits: |p| limits([p[0], p[1]], [0.0, 0.0]),
+            places: &[0.0, 1.0],
+            ..base
+        },
+        "threshold" => Formula {
+            function: |x, p| n(if x > p[0] { x } else { p[1] }),
+            derivative: |x, p| indicator(x > p[0]),
+            limits: |p| limits([p[1], INF], [0.0, 1.0]),
+            ..base
+        },
+        "thresholded_relu" => Formula {
+            function: |x, p| ramp(x, x > p[0]),
+            derivative: |x, p| indicator(x > p[0]),
+            limits: relu_limits,
+            places: &[0.0, 1.0],
+            ..base
+        },
+        "elu" => Formula {
+            function: |x, p| elu(x, p[0], 1.0),
+            derivative: |x, p| {
+                if x > 0.0 { n(1.0) } else { n::<N>(p[0]) * n::<N>(x).exp() }
+            },
+            limits: |p| limits([-p[0], INF], [0.0, 1.0]),
+            ..base
+        },
+        "celu" => Formula {
+            function: |x, p| elu(x, p[0], p[0]),
+            derivative: |x, p| {
+                if x > 0.0 { n(1.0) } else { (n::<N>(x) / n(p[0])).exp() }
+            },
+            limits: |p| limits([-p[0], INF], [0.0, 1.0]),
+            ..base
+        },
+        "selu" => Formula {
+            function: |x, _| {
+                N::pair(SELU_SCALE)
+                    * if x > 0.0 { n(x) } else { N::pair(SELU_ALPHA) * n::<N>(x).exp_m1() }
+            },
+            derivative: |x, _| {
+                if x > 0.0 {
+                    N::pair(SELU_SCALE)
+                } else {
+                    N::pair(SELU_SCALE) * N::pair(SELU_ALPHA) * n::<N>(x).exp()
+                }
+            },
+            // Not the limits themselves, but what they round to is the same.
+            limits: |_| limits([-1.7580993408473768, INF], [0.0, 1.0507009873554805]),
+            ..base
+        },
+        "gelu" => Formula {
+            function: |x, _| n::<N>(x) * normal_cdf(n(x)),
+            derivative: |x, _| {
+                let v = n::<N>(x);
+                let density = N::pair(FRAC_1_SQRT_TAU) * (v * v * n(-0.5)).exp();
+                normal_cdf(v) + v * density
+            },
+            roots: &[-0.751791524693564],
+            limits: tail_limits,
+            places: GELU,
+            monotone: false,
+        },
+        "gelu_tanh" => Formula {
+            function: |x, _| n::<N>(x) * sigmoid(gelu_tanh_argument(x)),
+            derivative: |x, _| {
+                let square = n::<N>(x) * n(x);
+                let slope = N::pair(SQRT_FRAC_2_PI)
+                    * n(2.0)
+                    * (n::<N>(1.0) + n::<N>(3.0) * N::pair(GELU_CUBIC) * square);
+                gated_slope(gelu_tanh_argument::<N>(x), n::<N>(x) * slope)
+            },
+            roots: &[-0.752461423],
+            limits: tail_limits,
+            places: GELU,
+            monotone: false,
+        },
+        "quick_gelu" => Formula {
+            function: |x, _| n::<N>(x) * sigmoid(N::pair(QUICK) * n(x)),
+            derivative: |x, _| gated_slope(N::pair(QUICK) * n(x), N::pair(QUICK) * n(x)),
+            roots: &[-0.751174400],
+            limits: tail_limits,
+            places: &[
+                0.0, 0.75, 1.0, 10.0, 22.0, 51.0, 52.0, 61.0, 63.0, 64.0, 416.0, 438.0, 442.0,
+            ],
+            monotone: false,
+        },
+        "silu" => Formula {
+            function: |x, _| n::<N>(x) * sigmoid(n(x)),
+            derivative: |x, _| gated_slope(n::<N>(x), n(x)),
+            roots: &[-1.278464542761074],
+            limits: tail_limits,
+            monotone: false,
+            ..base
+        },
+        "swish" => Formula {
+            function: |x, p| n::<N>(x) * sigmoid(n::<N>(p[0]) * n(x)),
+            derivative: |x, p| gated_slope(n::<N>(p[0]) * n(x), n::<N>(p[0]) * n(x)),
+            roots: &[-1.278464542761074],
+            limits: tail_limits,
+            monotone: false,
+            ..base
+        },
+        "mish" => Formula {
+            function: |x, _| mish(x),
+            derivative: |x, _| mish_slope(x),
+            roots: &[-1.192431214515],
+            limits: tail_limits,
+            monotone: false,
+            ..base
+        },
+        "softplus" => Formula {
+            function: |x, p| softplus(n::<N>(x) * n(p[0])) / n(p[0]),
+            derivative: |x, p| sigmoid(n::<N>(x) * n(p[0])),
+            limits: relu_limits,
+            ..base
+        },
+        "softsign" => Formula {
+            function: |x, _| n::<N>(x) / (n::<N>(1.0) + n(x.abs())),
+            derivative: |x, _| {
+                let d = n::<N>(1.0) + n(x.abs());
+                n::<N>(1.0) / (d * d)
+            },
+            limits: step_limits,
+            ..base
+        },
+        "log_sigmoid" => Formula {
+            function: |x, _| -softplus(-n::<N>(x)),
+            derivative: |x, _| sigmoid(-n::<N>(x)),
+            limits: |_| limits([-INF, -0.0], [1.0, 0.0]),
+            ..base
+        },
+        "hard_sigmoid" => Formula {
+            function: |x, p| hard_sigmoid(x, p[0], p[1]),
+            derivative: |x, p| {
+                let y = hard_sigmoid::<N>(x, p[0], p[1]);
+                if y.approximate() == 0.0 || (y - n(1.0)).approximate() == 0.0 {
+                    n(0.0)
+                } else if p[0] == 1.0 / 6.0 {
+                    n::<N>(1.0) / n(6.0)
+                } else {
+                    n(p[0])
+                }
+            },
+            limits: |_| limits([0.0, 1.0], [0.0, 0.0]),
+            places: &[0.0, 2.5, 3.0],
+            ..base
+        },
+        "hard_swish" => Formula {
+            function: |x, _| {
+                if x <= -3.0 {
+                    n(-0.0)
+                } else if x >= 3.0 {
+                    n(x)
+                } else {
+                    n::<N>(x) * (n::<N>(x) + n(3.0)) / n(6.0)
+                }
+            },
+            derivative: |x, _| {
+                if x <= -3.0 {
+                    n(0.0)
+                } else if x > 3.0 {
+                    n(1.0)
+                } else {
+                    (n::<N>(x) * n(2.0) + n(3.0)) / n(6.0)
+                }
+            },
+            limits: |_| limits([-0.0, INF], [0.0, 1.0]),
+            places: &[0.0, 1.5, 3.0],
+            monotone: false,
+            ..base
+        },
+        "tanh_shrink" => Formula {
+            function: |x, _| tanh_shrink(x),
+            derivative: |x, _| {
+                let y = tanh::<N>(n(x));
+                y * y
+            },
+            ..base
+        },
+        "soft_shrink" => Formula {
+            function: |x, p| {
+                if x.abs() > p[0] { n::<N>(x) - n(p[0].copysign(x)) } else { n(0.0) }
+            },
+            derivative: |x, p| indicator(x.abs() > p[0]),
+            places: &[0.0, 0.5],
+            ..base
+        },
+        "hard_shrink" => Formula {
+            function: |x, p| ramp(x, x.abs() > p[0]),
+            derivative: |x, p| indicator(x.abs() > p[0]),
+            places: &[0.0, 0.5],
+            ..base
+        },
+        "shrink" => Formula {
+            function: |x, p| {
+                if x.abs() > p[0] { n::<N>(x) - n(p[1].copysign(x)) } else { n(0.0) }
+            },
+            derivative: |x, p| indicator(x.abs() > p[0]),
+            places: &[0.0, 0.5],
+            ..base
+        },
+        "squareplus" => Formula {
+            function: |x, p| squareplus(x, p[0]),
+            derivative: |x, p| squareplus_slope(x, p[0]),
+            limits: relu_limits,
+            places: &[0.0, 2.0, 1e4, 1e19, 1.8e19, 1e22, 1e38, 1e150, 1e154, 1.3e154, 1e162],
+            ..base
+        },
+        "relu_squared" => Formula {
+            function: |x, _| if x > 0.0 { n::<N>(x) * n(x) } else { n(0.0) },
+            derivative: |x, _| if x > 0.0 { n::<N>(x) * n(2.0) } else { n(0.0) },
+            limits: |_| limits([0.0, INF], [0.0, INF]),
+            places: &[0.0, 1e-23, 1e-19, 1.8e19, 1.7e38, 1e-162, 1e-154, 1.3e154, 9e307],
+            ..base
+        },
+        "softcap" => Formula {
+            function: |x, p| n::<N>(p[0]) * tanh(n::<N>(x) / n(p[0])),
+            derivative: |x, p| n::<N>(4.0) * sigmoid_slope(n::<N>(x) * n(2.0) / n(p[0])),
+            limits: |p| limits([-p[0], p[0]], [0.0, 0.0]),
+            places: &[0.0, 10.0, 30.0, 270.0, 500.0, 570.0, 1310.0, 1560.0, 10626.0, 11177.0],
+            ..base
+        },
+        _ => return None,
+    })
+}
