@@ -3,11 +3,17 @@
 //! Arrays are halved along their other axes for threads. A lane whose elements stand side by side
 //! is handed on where it lies; any other lane goes through scratch memory.
 
-use ndarray::{ArrayView, ArrayView1, ArrayViewMut, ArrayViewMut1, Axis, Dimension};
+use core::ops::Range;
+
+use ndarray::{ArrayBase, ArrayView, ArrayView1, ArrayView2, ArrayViewMut, ArrayViewMut1};
+use ndarray::{ArrayViewMut2, Axis, Dimension, Ix2, RawData};
 
 use super::parallel;
 use crate::activation::Cost;
 use crate::element::Element;
+
+/// Lanes that are gathered at a time: a cache line of `f32`.
+const TILE: usize = 16;
 
 /// One lane as the functions see it.
 pub(crate) struct Strand<'a, A, B> {
@@ -74,7 +80,7 @@ impl<A: Element, B: Send, D: Dimension> Walk<'_, A, B, D> {
                     || b.cut(axis, pieces - pieces / 2, f),
                 );
             }
-            _ => self.lanes(axis, f),
+            _ => self.tiles(axis, f),
         }
     }
 
@@ -94,6 +100,57 @@ impl<A: Element, B: Send, D: Dimension> Walk<'_, A, B, D> {
         )
     }
 
+    /// Lanes that do not stand in one run, while their neighbours do, are handed on sixteen at a
+    /// time, so that every cache line that is read or written is used whole.
+    fn tiles(self, axis: Axis, f: &impl Fn(Strand<'_, A, B>)) {
+        let (shape, strides) = match (&self.x, &self.out) {
+            (Some(x), _) => (x.shape(), x.strides()),
+            (None, Some(out)) => (out.shape(), out.strides()),
+            (None, None) => return self.lanes(axis, f),
+        };
+        let unit = (0..shape.len()).find(|&unit| strides[unit] == 1 && shape[unit] > 1);
+        let unit = match unit {
+            Some(unit) if unit != axis.index() => unit,
+            _ => return self.lanes(axis, f),
+        };
+        if self.other.is_some() || self.mask.is_some() {
+            return self.lanes(axis, f);
+        }
+        let outer = (0..shape.len())
+            .find(|&outer| outer != axis.index() && outer != unit && shape[outer] > 1);
+        if let Some(outer) = outer {
+            let (a, b) = self.split_at(Axis(outer));
+            a.tiles(axis, f);
+            return b.tiles(axis, f);
+        }
+        let unit = Axis(unit);
+        let x = self.x.map(|x| plane(x, axis, unit));
+        let mut out = self.out.map(|out| plane(out, axis, unit));
+        let mut stat = plane(self.stat, axis, unit);
+        let (mut from, mut to) = (Vec::new(), Vec::new());
+        let count = stat.ncols();
+        for first in (0..count).step_by(TILE) {
+            let range = first..count.min(first + TILE);
+            let len = match (&x, &out) {
+                (Some(x), _) => read_tile(x, range.clone(), &mut from),
+                (None, Some(out)) => read_tile(&out.view(), range.clone(), &mut from),
+                (None, None) => 0,
+            };
+            if out.is_some() {
+                to.resize(from.len(), A::zero());
+            }
+            for (j, column) in range.clone().enumerate() {
+                let lane = j * len..(j + 1) * len;
+                let out = if out.is_some() { &mut to[lane.clone()] } else { &mut [] };
+                let stat = &mut stat[(0, column)];
+                f(Strand { x: &from[lane], other: &[], mask: &[], out, stat });
+            }
+            if let Some(out) = &mut out {
+                write_tile(out, range, &to);
+            }
+        }
+    }
+
     fn lanes(mut self, axis: Axis, f: &impl Fn(Strand<'_, A, B>)) {
         let mut scratch =
             Scratch { x: Vec::new(), other: Vec::new(), mask: Vec::new(), out: Vec::new() };
@@ -111,6 +168,62 @@ impl<A: Element, B: Send, D: Dimension> Walk<'_, A, B, D> {
                 stat,
                 f,
             );
+        }
+    }
+}
+
+/// The two axes of an array whose other axes have length 1, `axis` first.
+fn plane<S: RawData, D: Dimension>(
+    array: ArrayBase<S, D>,
+    axis: Axis,
+    unit: Axis,
+) -> ArrayBase<S, Ix2> {
+    let mut array = array.into_dyn();
+    for other in (0..array.ndim()).rev().map(Axis) {
+        if other != axis && other != unit {
+            array = array.index_axis_move(other, 0);
+        }
+    }
+    let array = array.into_dimensionality().expect("two axes are left");
+    if axis < unit { array } else { array.reversed_axes() }
+}
+
+/// The columns of `x`, one after the other; returns their length.
+fn read_tile<A: Element>(x: &ArrayView2<'_, A>, range: Range<usize>, tile: &mut Vec<A>) -> usize {
+    let len = x.nrows();
+    tile.resize(len * range.len(), A::zero());
+    for (i, row) in x.rows().into_iter().enumerate() {
+        match row.as_slice() {
+            Some(row) => {
+                for (j, &value) in row[range.clone()].iter().enumerate() {
+                    tile[j * len + i] = value;
+                }
+            }
+            None => {
+                for (j, column) in range.clone().enumerate() {
+                    tile[j * len + i] = row[column];
+                }
+            }
+        }
+    }
+    len
+}
+
+/// Puts the columns back.
+fn write_tile<A: Element>(out: &mut ArrayViewMut2<'_, A>, range: Range<usize>, tile: &[A]) {
+    let len = out.nrows();
+    for (i, mut row) in out.rows_mut().into_iter().enumerate() {
+        match row.as_slice_mut() {
+            Some(row) => {
+                for (j, to) in row[range.clone()].iter_mut().enumerate() {
+                    *to = tile[j * len + i];
+                }
+            }
+            None => {
+                for (j, column) in range.clone().enumerate() {
+                    row[column] = tile[j * len + i];
+                }
+            }
         }
     }
 }

@@ -5,9 +5,7 @@ use fearless_simd::Simd;
 use super::exp::{LIFT, Origin, Reference, exp};
 use super::stats::SoftmaxStats;
 use super::sum::Plain;
-use super::sum::{
-    Input, Sum, chunk, load_padded, max, raw, scaled, shift, store_part, sum, sum_chunk,
-};
+use super::sum::{Input, Sum, chunk, load_padded, max, scaled, shift, store_part, sum, sum_chunk};
 use super::wide::{Wide, power_of_two};
 use crate::activation::Cost;
 use crate::apply::parallel;
@@ -22,7 +20,7 @@ pub(crate) fn softmax<A: Element, I: Input<A>>(job: Job, input: I, x: &[A], out:
     let stored = x.len() <= chunk::<A>();
     let sum = if stored {
         let top = max(job, input, x);
-        let shift = shift(job, input, top);
+        let shift = shift(input, top);
         sum_chunk::<A, I, false>(job, input, x, out, top, shift)
     } else {
         sum::<A, I, false>(job, input, x)
@@ -40,7 +38,7 @@ pub(crate) fn softmax<A: Element, I: Input<A>>(job: Job, input: I, x: &[A], out:
     }
     // The quotient of a rounded and an exact exponential may be 1 − 2^-24 here.
     if dominated {
-        crown(job, input, sum.max, x, out);
+        crown(input, sum.max, x, out);
     }
 }
 
@@ -55,8 +53,8 @@ fn dominated<A: Element, I: Input<A>>(job: Job, input: I, sum: &Sum<A>, total: W
 }
 
 /// Writes 1 where the largest elements are.
-fn crown<A: Element, I: Input<A>>(job: Job, input: I, max: A, x: &[A], out: &mut [A]) {
-    let top = raw(job, input, max);
+fn crown<A: Element, I: Input<A>>(input: I, max: A, x: &[A], out: &mut [A]) {
+    let top = input.raw(max);
     for (&x, y) in x.iter().zip(out) {
         if x == top {
             *y = A::one();
@@ -183,7 +181,7 @@ pub(crate) fn log_softmax<A: Element, I: Input<A>>(job: Job, input: I, x: &[A], 
     }
     let sum = sum::<A, I, true>(job, input, x);
     let log = log_total(job, input, &sum);
-    let top = scaled(job, input, sum.max);
+    let top = scaled(input, sum.max);
     pieces(x, out, parallel::pieces(Cost::Moderate, x.len()), &|x, out| {
         run(job, Logarithms { input, x, out, top, log: pair(log) });
     });
@@ -244,7 +242,7 @@ pub(crate) fn logsumexp<A: Element, I: Input<A>>(job: Job, input: I, x: &[A]) ->
         return if nan { A::nan() } else { sum.max };
     }
     let log = log_total(job, input, &sum);
-    let (top, top_low) = scaled(job, input, sum.max);
+    let (top, top_low) = scaled(input, sum.max);
     let result = Wide::sum(top.to_f64(), top_low.to_f64()).plus(log);
     // Where the two nearly cancel, the digits of the logarithm do not suffice.
     let result = if result.high.abs() < 0.25 * log.high {

@@ -57,6 +57,10 @@ impl<A: Element> Scale<A> {
 pub(crate) trait Input<A: Element>: Copy + Send + Sync {
     /// The element whose scaled value is the largest sorts highest by this.
     fn key<V: Lane<Elem = A>>(self, x: V) -> V;
+    /// The element that has this key.
+    fn raw(self, key: A) -> A;
+    /// The scaled value of one element; the same bits as in a vector.
+    fn scalar(self, raw: A) -> (A, A);
     /// The scaled element as a pair, without error.
     fn value<S: Simd, V: LaneIo<S, Elem = A>>(self, simd: S, x: V) -> (V, Option<V>);
 }
@@ -70,6 +74,12 @@ impl<A: Element> Input<A> for Plain {
     fn key<V: Lane<Elem = A>>(self, x: V) -> V {
         x
     }
+    fn raw(self, key: A) -> A {
+        key
+    }
+    fn scalar(self, raw: A) -> (A, A) {
+        (raw, A::zero())
+    }
     #[inline(always)]
     fn value<S: Simd, V: LaneIo<S, Elem = A>>(self, _simd: S, x: V) -> (V, Option<V>) {
         (x, None)
@@ -80,6 +90,14 @@ impl<A: Element> Input<A> for Scale<A> {
     #[inline(always)]
     fn key<V: Lane<Elem = A>>(self, x: V) -> V {
         x * self.sign().to_f64()
+    }
+    fn raw(self, key: A) -> A {
+        key * self.sign()
+    }
+    fn scalar(self, raw: A) -> (A, A) {
+        let product = raw * self.high;
+        let rest = raw.mul_add(self.high, -product) + raw * self.low;
+        (product, if product.is_finite() { rest } else { A::zero() })
     }
     #[inline(always)]
     fn value<S: Simd, V: LaneIo<S, Elem = A>>(self, simd: S, x: V) -> (V, Option<V>) {
@@ -303,45 +321,9 @@ impl<A: Element, I: Input<A>> Kernel for One<A, I> {
     }
 }
 
-/// The scaled value of one raw element.
-struct ValueOf<A, I> {
-    input: I,
-    raw: A,
-}
-
-impl<A: Element, I: Input<A>> Kernel for ValueOf<A, I> {
-    type Output = (A, A);
-    #[inline(always)]
-    fn run<S: Simd>(self, simd: S) -> (A, A) {
-        let (value, low) = self.input.value(simd, A::Lanes::<S>::fill(simd, self.raw));
-        let (mut high, mut rest) = ([A::zero(); WIDEST], [A::zero(); WIDEST]);
-        value.store(&mut high[..A::WIDTH]);
-        if let Some(low) = low {
-            low.store(&mut rest[..A::WIDTH]);
-        }
-        (high[0], rest[0])
-    }
-}
-
-/// The raw element that has this key.
-pub(crate) fn raw<A: Element, I: Input<A>>(job: Job, input: I, key: A) -> A {
-    // The key is the element or its negative, and applying it twice gives the element back.
-    struct Key<A, I>(I, A);
-    impl<A: Element, I: Input<A>> Kernel for Key<A, I> {
-        type Output = A;
-        #[inline(always)]
-        fn run<S: Simd>(self, simd: S) -> A {
-            let mut to = [A::zero(); WIDEST];
-            self.0.key(A::Lanes::<S>::fill(simd, self.1)).store(&mut to[..A::WIDTH]);
-            to[0]
-        }
-    }
-    run(job, Key(input, key))
-}
-
 /// The scaled value of the element with this key, as a pair.
-pub(crate) fn scaled<A: Element, I: Input<A>>(job: Job, input: I, key: A) -> (A, A) {
-    run(job, ValueOf { input, raw: raw(job, input, key) })
+pub(crate) fn scaled<A: Element, I: Input<A>>(input: I, key: A) -> (A, A) {
+    input.scalar(input.raw(key))
 }
 
 impl<A: Element> Sum<A> {
@@ -354,20 +336,22 @@ impl<A: Element> Sum<A> {
 
     /// The exponential of the largest element relative to the reference, lifted.
     pub(crate) fn largest<I: Input<A>>(&self, job: Job, input: I) -> Wide {
-        run(job, One { input, raw: raw(job, input, self.max), reference: self.reference })
+        run(job, One { input, raw: input.raw(self.max), reference: self.reference })
     }
 
     /// The next chunk of the lane.
     fn merge<I: Input<A>>(self, job: Job, input: I, next: Self) -> Self {
         let relative = |sum: &Self, to: &Self| {
             // Beyond the depth of exponentials nothing is left.
-            let distance = (sum.reference.exponent - to.reference.exponent).max(-1022);
+            let distance = (sum.reference.exponent - to.reference.exponent).max(-2000);
             let counted = Wide::from(sum.count).times(if sum.count > 0.0 && sum.max < to.max {
                 sum.largest(job, input)
             } else {
                 Wide::ZERO
             });
-            sum.rest.plus(counted).scaled(power_of_two(distance))
+            let half = distance / 2;
+            // Two factors, since one alone may be out of range.
+            sum.rest.plus(counted).scaled(power_of_two(half)).scaled(power_of_two(distance - half))
         };
         let top = if next.max > self.max { &next } else { &self };
         let rest = add::<A>(relative(&self, top), relative(&next, top));
@@ -390,15 +374,15 @@ pub(crate) fn sum_chunk<A: Element, I: Input<A>, const COUNT: bool>(
     max: A,
     shift: (A, A),
 ) -> Sum<A> {
-    let reference = Reference::new(scaled(job, input, max).0, shift.0, shift.1);
+    let reference = Reference::new(scaled(input, max).0, shift.0, shift.1);
     let kernel = SumKernel::<'_, A, I, COUNT> { x, out, input, max, reference };
     let (rest, count) = run(job, kernel);
     Sum { max, reference, rest, count }
 }
 
 /// The shift that a lane with this largest key needs.
-pub(crate) fn shift<A: Element, I: Input<A>>(job: Job, input: I, max: A) -> (A, A) {
-    let (value, low) = scaled(job, input, max);
+pub(crate) fn shift<A: Element, I: Input<A>>(input: I, max: A) -> (A, A) {
+    let (value, low) = scaled(input, max);
     if value.to_f64().abs() > limit::<A>() { (value, low) } else { (A::zero(), A::zero()) }
 }
 
@@ -410,11 +394,11 @@ pub(crate) fn sum<A: Element, I: Input<A>, const COUNT: bool>(
 ) -> Sum<A> {
     if x.len() <= chunk::<A>() {
         let max = max(job, input, x);
-        return sum_chunk::<A, I, COUNT>(job, input, x, &mut [], max, shift(job, input, max));
+        return sum_chunk::<A, I, COUNT>(job, input, x, &mut [], max, shift(input, max));
     }
     // One pass: most lanes need no shift. Those that do are walked again.
     let first = sum_chunks::<A, I, COUNT>(job, input, x, (A::zero(), A::zero()));
-    let shift = shift(job, input, first.max);
+    let shift = shift(input, first.max);
     if shift.0 == A::zero() {
         return first;
     }
