@@ -258,6 +258,15 @@ impl Op for ChosenEval {
     fn overwrite<A: Element>(self, job: Job, x: &mut [A]) {
         resolve!(self.0, noun => Eval(noun).overwrite(job, x));
     }
+    fn scale<A: Element>(self, job: Job, x: &[A], dy: &mut [A]) {
+        let mut values = [A::zero(); BLOCK];
+        for (x, dy) in x.chunks(BLOCK).zip(dy.chunks_mut(BLOCK)) {
+            let values = &mut values[..x.len()];
+            values.copy_from_slice(x);
+            overwrite(self.0, job, values);
+            dy.iter_mut().zip(values).for_each(|(dy, value)| *dy *= *value);
+        }
+    }
 }
 
 impl Op for ChosenSlope {
@@ -312,6 +321,9 @@ impl Elementwise for Activation {
         x: &ArrayRef<A, D>,
         dy: &mut ArrayRef<A, D>,
     ) {
-        apply::backward_inplace(ChosenSlope(self), x, dy);
+        apply::scale_inplace(ChosenSlope(self), x, "upstream gradient", dy);
+    }
+    fn gate_inplace<A: Element, D: Dimension>(self, x: &ArrayRef<A, D>, a: &mut ArrayRef<A, D>) {
+        apply::scale_inplace(ChosenEval(self), x, "gated array", a);
     }
 }

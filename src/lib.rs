@@ -8,9 +8,11 @@ mod choice;
 mod element;
 mod ext;
 pub mod forward;
+mod gated;
 mod lane;
 pub mod loss;
 pub mod math;
+mod prelu;
 pub mod softmax;
 
 pub use activation::*;
@@ -18,7 +20,9 @@ pub use apply::Affine;
 pub use choice::{Activation, ActivationError};
 pub use element::Element;
 pub use ext::ActivationExt;
+pub use gated::{bilinear, gated, gated_backward, geglu, glu, reglu, swiglu};
 pub use lane::{DoubleKernel, Lane, Level, Mask, with_level};
+pub use prelu::Prelu;
 pub use softmax::{Softmax, SoftmaxStats};
 
 /// Everything that programs usually need: `use ndarray_activations::prelude::*;`.

@@ -165,7 +165,24 @@ pub trait Elementwise: Copy + Send + Sync {
         x: &ArrayRef<A, D>,
         dy: &mut ArrayRef<A, D>,
     ) {
-        apply::backward_inplace(Slope(self), x, dy);
+        apply::scale_inplace(Slope(self), x, "upstream gradient", dy);
+    }
+
+    /// Multiplies `a` by `f(x)`: the second half of a gated linear unit, see
+    /// [`gated`](crate::gated).
+    ///
+    /// ```
+    /// use ndarray::array;
+    /// use ndarray_activations::prelude::*;
+    /// let mut a = array![5.0, 5.0];
+    /// Relu.gate_inplace(&array![-1.0, 2.0], &mut a);
+    /// assert_eq!(a, array![0.0, 10.0]);
+    /// ```
+    ///
+    /// # Panics
+    /// If the shapes differ, naming both.
+    fn gate_inplace<A: Element, D: Dimension>(self, x: &ArrayRef<A, D>, a: &mut ArrayRef<A, D>) {
+        apply::scale_inplace(Eval(self), x, "gated array", a);
     }
 }
 

@@ -130,16 +130,17 @@ pub(crate) fn scalar<A: Element, O: Op>(op: O, a: A) -> A {
     out[0]
 }
 
-/// `dy = dy · slope(x)`.
+/// `a = a · op(x)`.
 ///
 /// # Panics
 /// If the shapes differ.
-pub(crate) fn backward_inplace<A: Element, D: Dimension, O: Op>(
-    slope: O,
+pub(crate) fn scale_inplace<A: Element, D: Dimension, O: Op>(
+    op: O,
     x: &ArrayRef<A, D>,
-    dy: &mut ArrayRef<A, D>,
+    what: &str,
+    a: &mut ArrayRef<A, D>,
 ) {
-    layout::assert_same_shape("upstream gradient", dy.shape(), "input", x.shape());
+    layout::assert_same_shape(what, a.shape(), "input", x.shape());
     let job = Job::new();
-    layout::each_update(slope.cost(), x, dy, &|x, dy| slope.scale(job, x, dy));
+    layout::each_update(op.cost(), x, a, &|x, a| op.scale(job, x, a));
 }

@@ -123,7 +123,10 @@ impl FromStr for Activation {
             None => (text, ""),
             Some((name, rest)) => (name.trim_end(), rest.strip_suffix(')').ok_or_else(syntax)?),
         };
-        let arguments = arguments.strip_suffix(',').unwrap_or(arguments).trim();
+        let arguments = match arguments.trim().strip_suffix(',') {
+            Some(before) if !before.is_empty() => before,
+            _ => arguments.trim(),
+        };
         let mut values = Vec::new();
         let mut key = fold(strip_prefix(name));
         for argument in arguments.split(',').filter(|_| !arguments.is_empty()) {
