@@ -258,15 +258,6 @@ impl Op for ChosenEval {
     fn overwrite<A: Element>(self, job: Job, x: &mut [A]) {
         resolve!(self.0, noun => Eval(noun).overwrite(job, x));
     }
-    fn scale<A: Element>(self, job: Job, x: &[A], dy: &mut [A]) {
-        let mut values = [A::zero(); BLOCK];
-        for (x, dy) in x.chunks(BLOCK).zip(dy.chunks_mut(BLOCK)) {
-            let values = &mut values[..x.len()];
-            values.copy_from_slice(x);
-            overwrite(self.0, job, values);
-            dy.iter_mut().zip(values).for_each(|(dy, value)| *dy *= *value);
-        }
-    }
 }
 
 impl Op for ChosenSlope {

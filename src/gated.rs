@@ -17,12 +17,7 @@ fn halves<A, D: Dimension>(
 
 #[track_caller]
 fn half<A, D: Dimension>(x: &ArrayRef<A, D>, axis: Axis) -> usize {
-    assert!(
-        axis.index() < x.ndim(),
-        "axis {} is out of range for an array of {} dimensions",
-        axis.index(),
-        x.ndim()
-    );
+    apply::assert_axis(axis, x.ndim());
     let len = x.len_of(axis);
     assert!(
         len % 2 == 0,
@@ -88,12 +83,7 @@ pub fn gated_backward<A: Element, D: Dimension>(
     gate: impl Elementwise,
 ) -> Array<A, D> {
     let (a, b) = halves(x, axis);
-    assert!(
-        dy.shape() == a.shape(),
-        "the upstream gradient must have the shape of the output: expected {:?}, got {:?}",
-        a.shape(),
-        dy.shape()
-    );
+    apply::assert_same_shape("upstream gradient", dy.shape(), "output", a.shape());
     let mut dx = apply::new_like(x);
     let (mut da, mut db) = dx.view_mut().split_at(axis, a.len_of(axis));
     da.assign(dy);

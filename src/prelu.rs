@@ -89,7 +89,7 @@ impl<A: Element> Prelu<A> {
                 }
             }
             None => {
-                for (mut x, &w) in x.axis_iter_mut(self.axis).zip(&self.weights) {
+                for (mut x, &w) in x.axis_chunks_iter_mut(self.axis, 1).zip(&self.weights) {
                     leaky(w).map_inplace(&mut x);
                 }
             }
@@ -103,7 +103,7 @@ impl<A: Element> Prelu<A> {
     #[track_caller]
     pub fn map_assign_into<D: Dimension>(&self, x: &ArrayRef<A, D>, out: &mut ArrayRef<A, D>) {
         self.check(x);
-        same_shape("output", out.shape(), x.shape());
+        apply::assert_same_shape("output", out.shape(), "input", x.shape());
         self.assign(x, out);
     }
 
@@ -121,7 +121,8 @@ impl<A: Element> Prelu<A> {
                 }
             }
             None => {
-                let channels = x.axis_iter(self.axis).zip(out.axis_iter_mut(self.axis));
+                let channels =
+                    x.axis_chunks_iter(self.axis, 1).zip(out.axis_chunks_iter_mut(self.axis, 1));
                 for ((x, mut out), &w) in channels.zip(&self.weights) {
                     leaky(w).map_assign_into(&x, &mut out);
                 }
@@ -144,7 +145,7 @@ impl<A: Element> Prelu<A> {
         dy: &ArrayRef<A, D>,
     ) -> (Array<A, D>, Array1<A>) {
         self.check(x);
-        same_shape("upstream gradient", dy.shape(), x.shape());
+        apply::assert_same_shape("upstream gradient", dy.shape(), "input", x.shape());
         let mut dx = apply::to_owned(dy);
         let mut dw = vec![0.0f64; self.weights.len()];
         let add = |sum: &mut f64, x: A, dy: A| {
@@ -169,7 +170,8 @@ impl<A: Element> Prelu<A> {
                 }
             }
             None => {
-                let channels = x.axis_iter(self.axis).zip(dx.axis_iter_mut(self.axis));
+                let channels =
+                    x.axis_chunks_iter(self.axis, 1).zip(dx.axis_chunks_iter_mut(self.axis, 1));
                 for (((x, mut dx), &w), dw) in channels.zip(&self.weights).zip(&mut dw) {
                     x.iter().zip(&dx).for_each(|(&x, &dy)| add(dw, x, dy));
                     leaky(w).backward_inplace(&x, &mut dx);
@@ -189,12 +191,7 @@ impl<A: Element> Prelu<A> {
         if self.weights.len() == 1 {
             return;
         }
-        assert!(
-            self.axis.index() < x.ndim(),
-            "axis {} is out of range for an array of {} dimensions",
-            self.axis.index(),
-            x.ndim()
-        );
+        apply::assert_axis(self.axis, x.ndim());
         assert!(
             x.len_of(self.axis) == self.weights.len(),
             "{} weights for the {} channels along axis {} of shape {:?}",
@@ -219,12 +216,4 @@ fn leaky<A: Element>(weight: A) -> LeakyRelu {
 /// Whether lanes along the axis are slices.
 fn is_unit<A, D: Dimension>(x: &ArrayRef<A, D>, axis: Axis) -> bool {
     x.stride_of(axis) == 1
-}
-
-#[track_caller]
-fn same_shape(what: &str, got: &[usize], expected: &[usize]) {
-    assert!(
-        got == expected,
-        "the {what} must have the shape of the input: expected {expected:?}, got {got:?}"
-    );
 }

@@ -127,7 +127,7 @@ fn an_odd_length_panics_and_names_it() {
 }
 
 #[test]
-#[should_panic(expected = "axis 2 is out of range for an array of 2 dimensions")]
+#[should_panic(expected = "axis 2 is out of range for an array with 2 axes")]
 fn an_axis_out_of_range_panics_and_names_it() {
     glu(&Array2::<f32>::zeros((2, 4)), Axis(2));
 }

@@ -131,7 +131,7 @@ fn another_number_of_channels_panics_and_names_both() {
 }
 
 #[test]
-#[should_panic(expected = "axis 2 is out of range for an array of 2 dimensions")]
+#[should_panic(expected = "axis 2 is out of range for an array with 2 axes")]
 fn an_axis_out_of_range_panics_and_names_it() {
     Prelu::new(array![0.1f32, 0.2], Axis(2)).map(&Array2::zeros((4, 2)));
 }
