@@ -293,6 +293,10 @@ fn same_as<T: Spec + Into<Activation>>(op: T) {
         assert_eq!(bits(&choice.map(&x)), bits(&op.map(&x)));
         assert_eq!(bits(&choice.gradient(&x)), bits(&op.gradient(&x)));
         assert_eq!(bits(&choice.backward(&x, &dy)), bits(&op.backward(&x, &dy)));
+        let (mut a, mut b) = (dy.clone(), dy.clone());
+        choice.gate_inplace(&x, &mut a);
+        op.gate_inplace(&x, &mut b);
+        assert_eq!(bits(&a), bits(&b));
         assert_eq!(bits(&choice.map_into(x.to_owned())), bits(&op.map(&x)));
         let mut out = Array2::zeros(x.raw_dim());
         choice.map_assign_into(&x, &mut out);
@@ -300,8 +304,7 @@ fn same_as<T: Spec + Into<Activation>>(op: T) {
         assert_eq!(bits(&Fallback(choice).map(&x)), bits(&op.map(&x)));
         assert_eq!(bits(&Fallback(choice).gradient(&x)), bits(&op.gradient(&x)));
     }
-    let single = choice.scalar(0.75f64);
-    assert_eq!(single.to_bits(), op.scalar(0.75f64).to_bits());
+    assert_eq!(choice.scalar(0.75f32).to_bits(), op.scalar(0.75f32).to_bits());
 }
 
 /// Runs the formulas of the choice inside the loops of somebody else.
