@@ -20,7 +20,7 @@ const GRID: RGBColor = RGBColor(232, 232, 236);
 const REACH: f64 = 6.0;
 const SAMPLES: usize = 2401;
 /// A larger step from one sample to the next is a jump, and no line is drawn there.
-const JUMP: f64 = 0.2;
+const JUMP: f64 = 0.1;
 
 const COLUMNS: usize = 8;
 const TILE: (u32, u32) = (300, 230);

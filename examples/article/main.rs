@@ -100,7 +100,7 @@ fn differentiable() {
         let first = flat.iter().copied().find(|x| *x > 0.0);
         let place = match (flat.last(), first) {
             (None, _) => "its gradient vanishes nowhere".to_owned(),
-            (_, None) => format!("its gradient vanishes for x < {:.2}", flat[flat.len() - 1]),
+            (_, None) => format!("its gradient vanishes for x <= {:.2}", flat[flat.len() - 1]),
             (_, Some(x)) => format!("its gradient vanishes for |x| > {x:.2}"),
         };
         println!("{:>14}: slope at most {steepest:.2}; {place} ({share:.0} % of -6..6)", op.name());
@@ -136,18 +136,18 @@ const XOR: [f64; 4] = [0.0, 1.0, 1.0, 0.0];
 /// One straight line cannot separate XOR; two layers can.
 fn xor() {
     heading("XOR: what one layer cannot do");
-    let (x, target) = (Array2::from(CORNERS.to_vec()), Array1::from(XOR.to_vec()));
+    let (inputs, targets) = (Array2::from(CORNERS.to_vec()), Array1::from(XOR.to_vec()));
 
     // Rosenblatt's rule.
     let (mut weights, mut bias, mut best) = (Array1::<f64>::zeros(2), 0.0, 0);
     for _ in 0..1000 {
-        for (x, target) in x.outer_iter().zip(&target) {
+        for (x, target) in inputs.outer_iter().zip(&targets) {
             let error = target - Step.scalar(x.dot(&weights) + bias);
             weights.scaled_add(error, &x);
             bias += error;
+            let output = (inputs.dot(&weights) + bias).step();
+            best = best.max(output.iter().zip(&targets).filter(|(y, t)| y == t).count());
         }
-        let output = (x.dot(&weights) + bias).step();
-        best = best.max(output.iter().zip(&target).filter(|(y, t)| y == t).count());
     }
     println!("A perceptron gets {best} of 4 right at best in 1000 rounds.");
 
@@ -157,7 +157,7 @@ fn xor() {
     let mut w1 = Array2::from_shape_simple_fn((2, hidden), || random.random_range(-1.0..1.0));
     let mut w2 = Array2::from_shape_simple_fn((hidden, 1), || random.random_range(-1.0..1.0));
     let (mut b1, mut b2) = (Array1::<f64>::zeros(hidden), Array1::<f64>::zeros(1));
-    let target = target.insert_axis(Axis(1));
+    let (x, target) = (inputs, targets.insert_axis(Axis(1)));
     let rounds = 2000;
     for _ in 0..rounds {
         let z1 = x.dot(&w1) + &b1;
