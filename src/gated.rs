@@ -20,7 +20,7 @@ fn half<A, D: Dimension>(x: &ArrayRef<A, D>, axis: Axis) -> usize {
     apply::assert_axis(axis, x.ndim());
     let len = x.len_of(axis);
     assert!(
-        len % 2 == 0,
+        len.is_multiple_of(2),
         "a gated linear unit halves its axis: axis {} of shape {:?} has the odd length {len}",
         axis.index(),
         x.shape()

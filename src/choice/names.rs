@@ -147,11 +147,11 @@ impl FromStr for Activation {
             }
         }
         let Some(mut op) = find(&key) else {
-            return Err(match find(&fold(strip_prefix(name))) {
+            let reason = match find(&fold(strip_prefix(name))) {
                 Some(of) => Reason::UnknownParameter { of, name: "approximate".to_owned() },
                 None => Reason::UnknownName { name: name.to_owned() },
-            })
-            .map_err(ActivationError);
+            };
+            return Err(ActivationError(reason));
         };
         op.set(&values).map_err(ActivationError)?;
         op.check()?;
