@@ -81,13 +81,11 @@ macro_rules! every {
     ($($file:ident::$noun:ident { $($parameter:ident),* } => $method:tt, $inplace:ident;)*) => {
         fn every(criterion: &mut Criterion) {
             // One thread: this is about instructions.
-            let pool = rayon::ThreadPoolBuilder::new().num_threads(1).build().expect("a thread");
-            pool.install(|| {
-                $(
-                    bench::<f32, $noun>(criterion, $noun::default());
-                    bench::<f64, $noun>(criterion, $noun::default());
-                )*
-            });
+            rayon::ThreadPoolBuilder::new().num_threads(1).build_global().expect("the first pool");
+            $(
+                bench::<f32, $noun>(criterion, $noun::default());
+                bench::<f64, $noun>(criterion, $noun::default());
+            )*
         }
     };
 }
