@@ -1,5 +1,6 @@
 use super::{Bounds, Cost, Elementwise, Spec};
 use crate::lane::Lane;
+use crate::math::erf::{gelu, gelu_slope};
 
 /// Gaussian error linear unit, exact: `x · Φ(x)`.
 ///
@@ -28,11 +29,11 @@ impl Elementwise for Gelu {
 
     #[inline(always)]
     fn eval<V: Lane>(self, x: V) -> V {
-        x
+        gelu(x)
     }
 
     #[inline(always)]
     fn derivative<V: Lane>(self, x: V) -> V {
-        x
+        gelu_slope(x)
     }
 }

@@ -1,5 +1,6 @@
 use super::{Bounds, Cost, Elementwise, Spec};
 use crate::lane::Lane;
+use crate::math::{sigmoid, softplus};
 
 /// Logarithm of the sigmoid.
 ///
@@ -26,11 +27,11 @@ impl Elementwise for LogSigmoid {
 
     #[inline(always)]
     fn eval<V: Lane>(self, x: V) -> V {
-        x
+        -softplus(-x)
     }
 
     #[inline(always)]
     fn derivative<V: Lane>(self, x: V) -> V {
-        x
+        sigmoid(-x)
     }
 }

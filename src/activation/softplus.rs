@@ -1,5 +1,9 @@
 use super::{Bounds, Cost, Elementwise, Spec};
-use crate::lane::Lane;
+use crate::lane::{DoubleKernel, Lane};
+use crate::math::Pair;
+use crate::math::gate::{clamp, clamp_wide, gate};
+use crate::math::ln::softplus_scaled;
+use crate::math::wide::{Grade, wide};
 
 /// Softplus, a smooth ReLU.
 ///
@@ -34,6 +38,14 @@ impl Softplus {
 impl Spec for Softplus {
     const NAME: &'static str = "softplus";
     const ALIASES: &'static [&'static str] = &["smoothrelu"];
+
+    fn check(&self) -> Result<(), &'static str> {
+        if self.beta > 0.0 && self.beta.is_finite() {
+            Ok(())
+        } else {
+            Err("beta must be positive and finite")
+        }
+    }
 }
 
 impl Elementwise for Softplus {
@@ -42,11 +54,29 @@ impl Elementwise for Softplus {
 
     #[inline(always)]
     fn eval<V: Lane>(self, x: V) -> V {
-        x
+        softplus_scaled(x, self.beta)
     }
 
     #[inline(always)]
     fn derivative<V: Lane>(self, x: V) -> V {
-        x
+        if V::SINGLE {
+            return x.through_double(Slope(f64::from(self.beta as f32)));
+        }
+        // Infinity has no low part; what is cut off is beyond the ends of σ.
+        let bound = (830.0 / self.beta).min(f64::MAX);
+        let z = x.at_least(x.splat(-bound)).at_most(x.splat(bound));
+        let z = Pair::product(z, x.splat(self.beta));
+        gate(x.splat(1.0), clamp(z.high), Some(z.low))
+    }
+}
+
+/// σ(beta · x) of `f32` values.
+#[derive(Clone, Copy)]
+struct Slope(f64);
+
+impl DoubleKernel for Slope {
+    #[inline(always)]
+    fn call<W: Lane<Elem = f64>>(self, x: W) -> W {
+        x.splat(1.0) / wide(-clamp_wide(x * self.0), Grade::Value).plus(1.0)
     }
 }

@@ -7,14 +7,18 @@
 //! computed in `f64` lanes with short polynomials and rounded once ([`wide`]).
 
 pub(crate) mod elu;
+pub(crate) mod erf;
 pub(crate) mod exp;
 pub(crate) mod gate;
+pub(crate) mod ln;
 pub(crate) mod pair;
 pub(crate) mod poly;
 pub(crate) mod tanh;
 pub(crate) mod wide;
 
+pub use erf::{erf, erfc};
 pub use exp::{exp, exp_m1};
 pub use gate::{sigmoid, silu};
+pub use ln::{ln, ln_1p, softplus};
 pub(crate) use pair::Pair;
 pub use tanh::tanh;

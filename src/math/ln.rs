@@ -1,0 +1,241 @@
+//! The logarithm and what is made of it: `ln`, `ln_1p`, softplus.
+//!
+//! `ln(1 + f) = 2 atanh(s)` with `s = f / (2 + f)`, an odd series in `s` that needs few terms: `s` is at
+//! most 1/3 for `f` in `[0, 1]`, and at most 0.172 after the exponent of a number is taken off.
+
+use super::Pair;
+use super::exp::split;
+use super::poly::{Table, double};
+use super::wide::{Grade, wide};
+use crate::lane::{DoubleKernel, Lane};
+
+/// `A` in `atanh(s) / s = 1 + z A(z)`, `z = s²` in `[0, 1/9]`, made by `tools/ln.py`. Errors relative to
+/// `atanh(s) / s`: 2^-32.98 in f32 (degree 4), 2^-64.49 in f64 (degree 10).
+const A: Table<5, 11> = Table {
+    single: [0.33333337, 0.19999476, 0.14307547, 0.10722696, 0.121195816],
+    double: [
+        0.33333333333333337,
+        0.19999999999997686,
+        0.14285714286167794,
+        0.1111111106842809,
+        0.09090911380887552,
+        0.07692231368348112,
+        0.06668317020574671,
+        0.058588598948431304,
+        0.05480589073127778,
+        0.035179494562413045,
+        0.08200783397724488,
+    ],
+};
+
+/// The same for `f32` values in `f64` lanes: degree 4, error 2^-33.05.
+const A_SHORT: [f64; 5] = [
+    0.3333333778716849,
+    0.19999441748146657,
+    0.14308352293250717,
+    0.10714872824340295,
+    0.12146419270201761,
+];
+
+/// ln 2, the high part with few enough bits that its products with exponents are exact.
+const LN_2: (Pair<f32>, Pair<f64>) = (
+    Pair { high: 0.69314575, low: 1.4286068e-6 },
+    Pair { high: 0.6931471805592082, low: 7.371002565167799e-13 },
+);
+
+/// `2 atanh(s)` for `|s| <= 1/3`; the error is a 30th of an ULP of a lane.
+#[inline(always)]
+fn twice_atanh<V: Lane>(s: Pair<V>) -> Pair<V> {
+    let z = s.high * s.high;
+    let (high, low) = (s.high + s.high, s.low + s.low);
+    Pair { high, low: (high * z).mul_add(A.at(z), low.mul_add(z, low)) }
+}
+
+/// `ln(1 + t)` for a pair `t` in `[0, 1]`, short of underflow of `t`.
+#[inline(always)]
+pub(crate) fn ln_1p_unit<V: Lane>(t: Pair<V>) -> Pair<V> {
+    twice_atanh(t.divide(t.under(t.high.splat(2.0))))
+}
+
+/// `ln(m) + k ln 2` for `m` in about `[√½, √2)` and an integer `k`.
+#[inline(always)]
+fn ln_split<V: Lane>(m: Pair<V>, k: V) -> Pair<V> {
+    // m − 1 is exact; it is 0 or larger than the low part.
+    let f = Pair::sum(m.high - 1.0, m.low);
+    let y = twice_atanh(f.divide(f.under(k.splat(2.0))));
+    let base = k * k.constant(LN_2.0.high, LN_2.1.high);
+    let low = k.mul_add(k.constant(LN_2.0.low, LN_2.1.low), y.low);
+    // The base is zero or larger than the rest.
+    let sum = Pair::sum(base, y.high);
+    Pair::sum(sum.high, sum.low + low)
+}
+
+/// The logarithm of a positive pair, as a pair with an error of about 2^-27 (f32), 2^-57 (f64) of
+/// it. The high part must be in `[2^-120, 2^120]` (f32) or `[2^-1000, 2^1000]` (f64).
+#[inline(always)]
+pub(crate) fn ln_pair<V: Lane>(x: Pair<V>) -> Pair<V> {
+    let (m, k) = x.high.split_exponent();
+    ln_split(Pair { high: m, low: x.low * (-k).exp2_integer() }, k)
+}
+
+/// `ln(1 + x)` of a non-negative pair below 2^120 (f32) or 2^1000 (f64), as a pair with an error of
+/// about 2^-27 (f32), 2^-57 (f64) of it, also for small `x`.
+#[inline(always)]
+pub(crate) fn ln_1p_pair<V: Lane>(x: Pair<V>) -> Pair<V> {
+    ln_pair(Pair::two_sum(x.high.splat(1.0), x.high).plus_low(x.low))
+}
+
+/// `ln(m + low) + k ln 2` of an `f32` argument in `f64` lanes.
+#[inline(always)]
+fn ln_wide<W: Lane>(m: W, low: W, k: W) -> W {
+    let f = (m - 1.0) + low;
+    let s = f / (f + 2.0);
+    let z = s * s;
+    let y = (s + s) * z;
+    k.mul_add(k.splat(core::f64::consts::LN_2), y.mul_add(double(z, &A_SHORT), s + s))
+}
+
+/// `y` where `from` is positive and finite; else the logarithm's limits, or NaN below 0.
+#[inline(always)]
+fn limits<V: Lane>(from: V, y: V) -> V {
+    let zero = from.splat(0.0);
+    let infinity = from.splat(f64::INFINITY);
+    let edge = V::select(from.eq(zero), -infinity, from);
+    let edge = V::select(from.lt(zero), from.splat(f64::NAN), edge);
+    V::select(from.gt(zero) & from.lt(infinity), y, edge)
+}
+
+/// The natural logarithm, within 0.6 ULP; −∞ at ±0, NaN below.
+///
+/// ```
+/// use ndarray::array;
+/// use ndarray_activations::{Elementwise, Lane, math, prelude::*};
+///
+/// /// The logit, `ln(p / (1 − p))`.
+/// #[derive(Clone, Copy)]
+/// struct Logit;
+///
+/// impl Elementwise for Logit {
+///     #[inline(always)]
+///     fn eval<V: Lane>(self, p: V) -> V {
+///         math::ln(p) - math::ln_1p(-p)
+///     }
+///     #[inline(always)]
+///     fn derivative<V: Lane>(self, p: V) -> V {
+///         p.splat(1.0) / (p * (-p + 1.0))
+///     }
+/// }
+///
+/// assert_eq!(array![0.5f32].activate(Logit), array![0.0]);
+/// ```
+#[inline(always)]
+pub fn ln<V: Lane>(x: V) -> V {
+    #[derive(Clone, Copy)]
+    struct K;
+    impl DoubleKernel for K {
+        #[inline(always)]
+        fn call<W: Lane<Elem = f64>>(self, x: W) -> W {
+            let (m, k) = x.split_exponent();
+            ln_wide(m, x.splat(0.0), k)
+        }
+    }
+    if V::SINGLE {
+        return limits(x, x.through_double(K));
+    }
+    // Subnormal numbers are lifted to normal ones.
+    let tiny = x.lt(x.splat(f64::MIN_POSITIVE));
+    let lift = (1u64 << 54) as f64;
+    let (m, k) = V::select(tiny, x * lift, x).split_exponent();
+    let k = k - V::select(tiny, x.splat(54.0), x.splat(0.0));
+    limits(x, ln_split(Pair::exact(m), k).round())
+}
+
+/// `ln(1 + x)` without the rounding of `1 + x`, within 0.6 ULP; −∞ at −1, NaN below.
+#[inline(always)]
+pub fn ln_1p<V: Lane>(x: V) -> V {
+    #[derive(Clone, Copy)]
+    struct K;
+    impl DoubleKernel for K {
+        #[inline(always)]
+        fn call<W: Lane<Elem = f64>>(self, x: W) -> W {
+            let u = Pair::two_sum(x.splat(1.0), x);
+            let (m, k) = u.high.split_exponent();
+            ln_wide(m, u.low * (-k).exp2_integer(), k)
+        }
+    }
+    let y = if V::SINGLE {
+        x.through_double(K)
+    } else {
+        let u = Pair::two_sum(x.splat(1.0), x);
+        let (m, k) = u.high.split_exponent();
+        // From 2^60 on the 1 is lost anyway; 2^-k stays a normal number.
+        let low = u.low * (-k).at_least(x.splat(-1000.0)).exp2_integer();
+        ln_split(Pair { high: m, low }, k).round()
+    };
+    // ln(1 + x) rounds to x here, and x keeps its sign and its last digit.
+    let y = V::select(x.abs().lt(x.constant(1e-30, 1e-290)), x, y);
+    limits(x + 1.0, y)
+}
+
+/// Below this even softplus is zero (f32, f64), with room for a factor.
+const FLOOR: (f64, f64) = (-112.0, -830.0);
+/// Powers of two are carried with this exponent added, so that results down to the smallest
+/// subnormal number are reached by one multiplication with a normal number.
+const OFFSET: i32 = 256;
+
+/// Softplus, `ln(1 + eˣ)`, within 0.6 ULP over the whole line, subnormal results included.
+#[inline(always)]
+pub fn softplus<V: Lane>(x: V) -> V {
+    softplus_scaled(x, 1.0)
+}
+
+/// `ln(1 + e^(beta x)) / beta` for a positive `beta`, within 0.6 ULP for `beta` = 1 and within 1 ULP
+/// else.
+#[inline(always)]
+pub(crate) fn softplus_scaled<V: Lane>(x: V, beta: f64) -> V {
+    if V::SINGLE { x.through_double(Scaled(f64::from(beta as f32))) } else { scaled(x, beta) }
+}
+
+/// [`softplus_scaled`] of `f32` values.
+#[derive(Clone, Copy)]
+struct Scaled(f64);
+
+impl DoubleKernel for Scaled {
+    #[inline(always)]
+    fn call<W: Lane<Elem = f64>>(self, x: W) -> W {
+        // The product of two f32 values is exact. A beta of 1 costs nothing.
+        let inverse = 1.0 / self.0;
+        let e = wide((-(x * self.0).abs()).at_least(x.splat(FLOOR.0)), Grade::Value).value();
+        let s = e / (e + 2.0);
+        let z = s * s;
+        let y = ((s + s) * z).mul_add(double(z, &A_SHORT), s + s);
+        y.mul_add(x.splat(inverse), x.at_least(x.splat(0.0)))
+    }
+}
+
+/// [`softplus_scaled`] of `f64` values.
+#[inline(always)]
+fn scaled<V: Lane>(x: V, beta: f64) -> V {
+    let bound = (FLOOR.1 / beta).max(f64::MIN);
+    let away = (-x.abs()).at_least(x.splat(bound));
+    let product = Pair::product(away, x.splat(beta));
+    let e = split(product.high.at_least(x.splat(FLOOR.1)), Some(product.low), OFFSET);
+    let power = e.scale * 2f64.powi(-OFFSET);
+    // e^-|beta x| = mantissa · power; the quotient s is divided by the power too, until the end.
+    let mantissa = Pair::sum(x.splat(1.0), e.p).plus_low(e.low);
+    let t = mantissa.scale(power);
+    let s = mantissa.divide(t.under(x.splat(2.0)));
+    let small = s.high * power;
+    let z = small * small;
+    let (high, low) = (s.high + s.high, s.low + s.low);
+    let low = (high * z).mul_add(A.at(z), low.mul_add(z, low));
+    let quotient = Pair::quotient(high, beta);
+    let y = Pair { high: quotient.high, low: low.mul_add(x.splat(1.0 / beta), quotient.low) };
+    let below = y.round() * 2f64.powi(-OFFSET) * e.scale;
+    // Infinity has no low part.
+    let top = x.splat(1e300);
+    let sum = Pair::two_sum(x.at_least(x.splat(0.0)).at_most(top), y.high * power);
+    let above = sum.high + y.low.mul_add(power, sum.low);
+    let above = V::select(x.gt(top), x, above);
+    V::select(x.lt(x.splat(0.0)), below, above)
+}

@@ -1,0 +1,77 @@
+"""Coefficients of src/math/erf.rs: erfcx on a mapped line, erf near 0, and the expansion of gelu' around its zero."""
+
+import sys
+from mpmath import mp, mpf, exp, erf, erfc, findroot, log, pi, sqrt, taylor
+from minimax import fit, report, show, to_f64
+
+K = mpf(2)
+
+
+def g(v):
+    b = K * (1 + v) / (1 - v)
+    return (1 + 2 * b) * exp(b * b) * erfc(b)
+
+
+def mapped(b):
+    return (b - K) / (b + K)
+
+
+def tail(degrees, largest, fmt):
+    for degree in degrees:
+        c, error = fit(g, lambda v: 1 / g(v), degree, -1, mapped(mpf(largest)), fmt)
+        report(f"G in erfcx(b) = G(v) / (1 + 2 b), v = (b - 2)/(b + 2), relative, b in [0, {largest}],", "v", c, error, fmt)
+
+
+def tail_pair(degrees, largest):
+    """The first coefficient as a pair, the others in f64."""
+    first = g(mpf(0))
+    low = to_f64(first - to_f64(first))
+    first = to_f64(first) + low
+    print("G(0) =", show(to_f64(first), "f64"), "+", show(low, "f64"))
+    for degree in degrees:
+        c, error = fit(lambda v: (g(v) - first) / v, lambda v: v / g(v), degree, -1, mapped(mpf(largest)), "f64")
+        report(f"(G(v) - G(0)) / v, relative to G, b in [0, {largest}],", "v", c, error, "f64")
+
+
+def erf_near(z):
+    if z == 0:
+        return -2 / sqrt(pi) / 3
+    b = sqrt(z)
+    return (erf(b) / b - 2 / sqrt(pi)) / z
+
+
+if sys.argv[1] == "short":
+    tail((9, 10, 11), 10.3, "f64")
+elif sys.argv[1] == "full":
+    tail_pair(map(int, sys.argv[2:]), 27.5)
+elif sys.argv[1] == "near":
+    c0 = 2 / sqrt(pi)
+    print("2/sqrt(pi) =", show(to_f64(c0), "f64"), "+", show(to_f64(c0 - to_f64(c0)), "f64"))
+    for degree in (8, 9, 10):
+        c, error = fit(erf_near, lambda z: z, degree, mpf(10) ** -30, mpf(1) / 4, "f64")
+        report("E in erf(b) = b (2/sqrt(pi) + z E(z)), z = b^2,", "[0, 1/4]", c, error, "f64")
+
+    def gelu_slope(x):
+        return erfc(-x / sqrt(2)) / 2 + x * exp(-x * x / 2) / sqrt(2 * pi)
+
+    root = findroot(gelu_slope, mpf("-0.7518"))
+    high = to_f64(root)
+    print("gelu' root", show(high, "f64"), "+", show(to_f64(root - high), "f64"))
+    c = taylor(gelu_slope, root, 34)
+
+    def h(t):
+        return sum(v * t**i for i, v in enumerate(c[1:]))
+
+    for degree in (10, 11, 12):
+        v, error = fit(h, lambda t: 1 / h(t), degree, -mpf(1) / 8, mpf(1) / 8, "f64")
+        report("gelu'(root + t) = t h(t), relative,", "|t| <= 1/8", v, error, "f64")
+elif sys.argv[1] == "exponent":
+
+    def p(b):
+        return -log(erfc(b)) / b if b else 2 / sqrt(pi)
+
+    for degree in (8, 9, 10, 11):
+        c, error = fit(p, lambda b: erfc(b) * b / erf(b) if b else mpf(1), degree, mpf(10) ** -30, mpf("3.95"), "f64")
+        report("p in erf(b) = 1 - exp(-b p(b)), relative to erf,", "[0, 3.95]", c, error, "f64")
+K2 = sqrt(mpf(2))
+print("1/sqrt 2, 2 sqrt 2 =", [(show(to_f64(v), "f64"), show(to_f64(v - to_f64(v)), "f64")) for v in (1 / K2, 2 * K2, K2)])

@@ -1,0 +1,35 @@
+"""Coefficients of src/math/ln.rs: A in atanh(s)/s = 1 + z A(z), z = s^2 in [0, 1/9]; the zero of mish' and its expansion."""
+
+from mpmath import mp, mpf, exp, findroot, tanh, log, taylor
+from minimax import fit, report, show, to_f64
+
+
+def a(z):
+    return sum(z**k / mpf(2 * k + 3) for k in range(70))
+
+
+for fmt, degrees in (("f32", (3, 4)), ("f64", (4, 5, 10, 11))):
+    for degree in degrees:
+        c, error = fit(a, lambda z: z, degree, 0, mpf(1) / 9, fmt)
+        report(f"A, relative to atanh(s)/s,", "[0, 1/9]", c, error, fmt)
+
+
+def mish_slope(x):
+    e = exp(x)
+    w = 4 * (x + 1) + 4 * e**2 + e**3 + e * (4 * x + 6)
+    return e * w / (2 * e + e**2 + 2) ** 2
+
+
+root = findroot(mish_slope, -1.19)
+high = to_f64(root)
+print("mish' root", show(high, "f64"), "+", show(to_f64(root - high), "f64"))
+c = taylor(mish_slope, root, 34)
+
+
+def h(t):
+    return sum(v * t**i for i, v in enumerate(c[1:]))
+
+
+for degree in (10, 11, 12):
+    v, error = fit(h, lambda t: 1 / h(t), degree, -mpf(1) / 8, mpf(1) / 8, "f64")
+    report("mish'(root + t) = t h(t), relative,", "|t| <= 1/8", v, error, "f64")
