@@ -24,12 +24,13 @@ root = findroot(mish_slope, -1.19)
 high = to_f64(root)
 print("mish' root", show(high, "f64"), "+", show(to_f64(root - high), "f64"))
 c = taylor(mish_slope, root, 34)
+print("mish'' at the root =", show(to_f64(c[1]), "f64"), "+", show(to_f64(c[1] - to_f64(c[1])), "f64"))
 
 
-def h(t):
-    return sum(v * t**i for i, v in enumerate(c[1:]))
+def rest(t):
+    return sum(v * t**i for i, v in enumerate(c[2:]))
 
 
-for degree in (10, 11, 12):
-    v, error = fit(h, lambda t: 1 / h(t), degree, -mpf(1) / 8, mpf(1) / 8, "f64")
-    report("mish'(root + t) = t h(t), relative,", "|t| <= 1/8", v, error, "f64")
+for degree in (9, 10):
+    v, error = fit(rest, lambda t: t / (c[1] + t * rest(t)), degree, -mpf(1) / 8, mpf(1) / 8, "f64")
+    report("rest in mish'(root + t) = t (mish'' + t rest(t)), relative,", "|t| <= 1/8", v, error, "f64")

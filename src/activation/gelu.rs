@@ -11,8 +11,8 @@ use crate::math::erf::{gelu, gelu_slope};
 ///
 /// | element | max error | max error of f′ | −∞ | +∞ | NaN |
 /// |---------|-----------|-----------------|----|----|-----|
-/// | f32     | … ULP     | … ULP           | …  | …  | NaN |
-/// | f64     | … ULP     | … ULP           | …  | …  | NaN |
+/// | f32     | 0.55 ULP | 0.51 ULP | −0 | +∞ | NaN |
+/// | f64     | 0.8 ULP | 1.8 ULP | −0 | +∞ | NaN |
 ///
 /// [Hendrycks and Gimpel, 2016](https://arxiv.org/abs/1606.08415)
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -25,7 +25,8 @@ impl Spec for Gelu {
 
 impl Elementwise for Gelu {
     const COST: Cost = Cost::Heavy;
-    const BOUNDS: Option<Bounds> = None;
+    const BOUNDS: Option<Bounds> =
+        Some(Bounds { f32: 0.55, f64: 0.8, derivative_f32: 0.51, derivative_f64: 1.8 });
 
     #[inline(always)]
     fn eval<V: Lane>(self, x: V) -> V {

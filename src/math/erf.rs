@@ -6,7 +6,7 @@
 
 use super::Pair;
 use super::exp::split;
-use super::poly::double;
+use super::poly::{double, from_root};
 use super::wide::{Grade, wide};
 use crate::lane::{DoubleKernel, Lane, Mask};
 
@@ -94,22 +94,22 @@ const EXPONENT: [f64; 11] = [
 const SQRT_HALF: (f64, f64) = (0.7071067811865476, -4.833646656726457e-17);
 const PHI_0: (f64, f64) = (0.3989422804014327, -2.49232720227773e-17);
 
-/// The zero of gelu', as a pair; `h` in `gelu'(ROOT + t) = t h(t)` for `|t| <= 1/8`, made by `tools/erf.py
-/// near`: degree 11, relative error 2^-53.81.
+/// The zero of gelu' and the slope of gelu' there, as pairs.
 const ROOT: (f64, f64) = (-0.7517915246935645, 1.4956759177009883e-17);
-const NEAR_ROOT: [f64; 12] = [
-    0.4314939923140469,
-    0.388284982990552,
-    -0.01819967639859141,
-    -0.1140082332971519,
-    -0.014771522186417085,
-    0.019421679799141837,
-    0.004539234931238108,
-    -0.0022395308257105295,
-    -0.0007452903872739989,
-    0.00018580239013269028,
-    9.758702844141018e-05,
-    2.632435839782248e-06,
+const ROOT_SLOPE: (f64, f64) = (0.4314939923140469, 2.7308688141129613e-17);
+/// `rest` in `gelu'(ROOT + t) = t (ROOT_SLOPE + t rest(t))` for `|t| <= 1/8`, made by `tools/erf.py near`: degree 9,
+/// relative error 2^-57.91.
+const NEAR_ROOT: [f64; 10] = [
+    0.38828498299055186,
+    -0.018199676398671222,
+    -0.11400823329706189,
+    -0.014771522148099535,
+    0.01942167978335503,
+    0.00453922833425291,
+    -0.002239530274275649,
+    -0.0007448209225422864,
+    0.0001858509342528932,
+    8.580811120921064e-05,
 ];
 
 /// `G(v)` without its first coefficient, over `v`.
@@ -160,6 +160,16 @@ impl<V: Lane> Tail<V> {
     }
 }
 
+/// `erf(b)` for `|b| <= 1/2` (f64), as a pair.
+#[inline(always)]
+fn erf_near<V: Lane>(b: Pair<V>) -> Pair<V> {
+    let z = b.high * b.high;
+    let first = b.high.splat(TWO_OVER_SQRT_PI.0);
+    let product = Pair::product(b.high, first);
+    let rest = z.mul_add(double(z, &NEAR), z.splat(TWO_OVER_SQRT_PI.1));
+    product.plus_low(b.high.mul_add(rest, b.low * first))
+}
+
 /// The same of an `f32` value in `f64` lanes, for `b` in `[0, 10.3]`: error 2^-29.
 #[inline(always)]
 fn tail_wide<W: Lane>(b: W, square: W) -> W {
@@ -201,18 +211,14 @@ pub fn erf<V: Lane>(x: V) -> V {
         fn call<W: Lane<Elem = f64>>(self, x: W) -> W {
             // 1 − e^(-b p(b)): accurate near 0 too, by e^y − 1.
             let b = x.abs().at_most(x.splat(4.0));
-            (-wide(-b * double(b, &EXPONENT), Grade::Relative).plus(-1.0)).copysign(x)
+            wide(-b * double(b, &EXPONENT), Grade::Relative).minus_one().copysign(x)
         }
     }
     if V::SINGLE {
         return x.through_double(K);
     }
     let b = x.abs().at_most(x.splat(6.0));
-    let z = b * b;
-    let near = b.mul_add(
-        x.splat(TWO_OVER_SQRT_PI.0),
-        b * z.mul_add(double(z, &NEAR), x.splat(TWO_OVER_SQRT_PI.1)),
-    );
+    let near = erf_near(Pair::exact(b)).round();
     let t = tail(Pair::exact(b), Pair::product(b, b));
     let q = t.gauss.times_pair(t.factor).scale(t.power());
     let far = Pair::sum(x.splat(1.0), -q.high);
@@ -243,10 +249,14 @@ pub fn erfc<V: Lane>(x: V) -> V {
     let q = m.scale(t.power());
     let above = Pair::sum(x.splat(2.0), -q.high);
     let above = above.high + (above.low - q.low);
-    V::select(x.lt(x.splat(0.0)), above, below)
+    let y = V::select(x.lt(x.splat(0.0)), above, below);
+    // Nearer to 1 than the tail's polynomial is.
+    let near = erf_near(Pair::exact(x));
+    let around = Pair::sum(x.splat(1.0), -near.high);
+    V::select(b.lt(x.splat(0.5)), around.high + (around.low - near.low), y)
 }
 
-/// `x Φ(x)`, within 0.7 ULP over the whole line, subnormal results included; −0 at −∞.
+/// `x Φ(x)`, within 0.8 ULP over the whole line, subnormal results included; −0 at −∞.
 #[inline(always)]
 pub(crate) fn gelu<V: Lane>(x: V) -> V {
     #[derive(Clone, Copy)]
@@ -275,7 +285,11 @@ pub(crate) fn gelu<V: Lane>(x: V) -> V {
     let above = Pair::sum(x.at_most(top), -q.high);
     let above = above.high + (above.low - q.low);
     let above = V::select(x.gt(top), x.at_least(top), above);
-    V::select(x.lt(x.splat(0.0)), below, above)
+    let y = V::select(x.lt(x.splat(0.0)), below, above);
+    // Near 0, x / 2 · (1 + erf(x / √2)) is more accurate than the tail's polynomial.
+    let near = erf_near(Pair::constant(x, SQRT_HALF).times(x));
+    let around = Pair::sum(x.splat(1.0), near.high).plus_low(near.low).times(x).round() * 0.5;
+    V::select(a.lt(x.splat(0.7)) & a.gt(x.splat(0.0)), around, y)
 }
 
 /// `Φ(x) + x φ(x)`, within 2 ULP over the whole line, also near its zero.
@@ -312,8 +326,7 @@ pub(crate) fn gelu_slope<V: Lane>(x: V) -> V {
     let y = V::select(x.lt(x.splat(0.0)), below, above);
     let near = (x + 0.75).abs().lt(x.splat(0.12));
     if near.any() {
-        let t = (x - ROOT.0) - ROOT.1;
-        return V::select(near, t * double(t, &NEAR_ROOT), y);
+        return V::select(near, from_root(x - ROOT.0, x.splat(-ROOT.1), ROOT_SLOPE, &NEAR_ROOT), y);
     }
     y
 }
