@@ -1,6 +1,6 @@
 use super::{Bounds, Cost, Elementwise, Spec};
 use crate::lane::{DoubleKernel, Lane};
-use crate::math::{Pair, elu};
+use crate::math::{Pair, elu, exp};
 
 /// Exponential linear unit.
 ///
@@ -45,12 +45,13 @@ impl Elementwise for Elu {
 
     #[inline(always)]
     fn eval<V: Lane>(self, x: V) -> V {
+        let (zero, alpha) = (x.splat(0.0), x.splat(self.alpha));
+        let z = x.at_most(zero);
         if V::SINGLE {
-            return x.through_double(Value { alpha: f64::from(self.alpha as f32) });
+            return exp::exp_m1_short(z.at_least(x.splat(-20.0)), alpha) + x.at_least(zero);
         }
-        let zero = x.splat(0.0);
-        let below = elu::exp_m1_below(x.at_most(zero), None, Pair::exact(x.splat(self.alpha)));
-        (below + x.at_least(zero)).copysign(x * self.alpha)
+        let below = elu::exp_m1_below(z, None, Pair::exact(alpha));
+        (below + x.at_least(zero)).copysign(x * alpha)
     }
 
     #[inline(always)]
@@ -62,19 +63,6 @@ impl Elementwise for Elu {
             elu::exp_below(z, None, Pair::exact(x.splat(self.alpha)))
         };
         V::select(x.gt(x.splat(0.0)), x.splat(1.0), below)
-    }
-}
-
-#[derive(Clone, Copy)]
-struct Value {
-    alpha: f64,
-}
-
-impl DoubleKernel for Value {
-    #[inline(always)]
-    fn call<W: Lane<Elem = f64>>(self, x: W) -> W {
-        let zero = x.splat(0.0);
-        (elu::exp_m1_below_wide(x.at_most(zero)) * self.alpha) + x.at_least(zero)
     }
 }
 

@@ -46,12 +46,13 @@ pub(crate) fn gate<V: Lane>(numerator: V, z: V, low: Option<V>) -> V {
     inverse.neg_mul_add(excess, quotient) * unit
 }
 
-/// [`gate`] for `f32` lanes and an exact argument with fewer steps, within 0.95 ULP.
+/// [`gate`] for an exact argument with fewer steps, within 1 ULP.
 #[inline(always)]
-fn gate_single<V: Lane>(numerator: V, z: V) -> V {
-    let unit = 2f64.powi(-OFFSET.0);
+fn gate_short<V: Lane>(numerator: V, z: V) -> V {
+    let offset = if V::SINGLE { OFFSET.0 } else { OFFSET.1 };
+    let unit = 2f64.powi(-offset);
     let one = z.splat(unit);
-    let (p, scale) = split_short(-z, -OFFSET.0);
+    let (p, scale) = split_short(-z, -offset);
     let powers = scale + one;
     let lost = one - (powers - scale);
     let high = scale.mul_add(p, powers);
@@ -63,20 +64,18 @@ fn gate_single<V: Lane>(numerator: V, z: V) -> V {
     inverse.neg_mul_add(excess, quotient) * unit
 }
 
-/// The logistic function `σ(x) = 1 / (1 + e⁻ˣ)`, within 0.95 ULP over the whole line.
+/// The logistic function `σ(x) = 1 / (1 + e⁻ˣ)`, within 1 ULP over the whole line.
 #[inline(always)]
 pub fn sigmoid<V: Lane>(x: V) -> V {
-    if V::SINGLE { gate_single(x.splat(1.0), clamp(x)) } else { gate(x.splat(1.0), clamp(x), None) }
+    gate_short(x.splat(1.0), clamp(x))
 }
 
-/// `x · σ(x)`, within 0.95 ULP over the whole line; `−0` at `−∞`.
+/// `x · σ(x)`, within 1 ULP over the whole line; `−0` at `−∞`.
 #[inline(always)]
 pub fn silu<V: Lane>(x: V) -> V {
     let x = x.at_least(x.splat(pick::<V>(FLOOR)));
     let top = x.splat(pick::<V>(TOP));
-    let z = x.at_most(top);
-    let y = if V::SINGLE { gate_single(x, z) } else { gate(x, z, None) };
-    V::select(x.gt(top), x, y)
+    V::select(x.gt(top), x, gate_short(x, x.at_most(top)))
 }
 
 /// `x · σ(z)` of `f32` values in `f64` lanes, for `|z|` up to 700.

@@ -1,19 +1,24 @@
 //! The hyperbolic tangent, its slope, and what it leaves of its argument.
 
 use super::Pair;
-use super::exp::{split, split_near};
+use super::exp::{Split, split};
 use super::gate::{HALVES_OFFSET, halves};
 use super::poly::{self, double};
 use super::wide::{Grade, wide};
 use crate::lane::Lane;
 
-/// `tanh(|x| + low)` as a quotient, the inverse of the divisor and the remainder.
+/// The argument of the exponential in `tanh(x)`, `−2 |x|`, limited to where the result is not 1.
 #[inline(always)]
-fn divided<V: Lane>(x: V, low: Option<V>) -> (V, V, V) {
-    let one = x.splat(1.0);
-    let a = x.abs().at_most(x.splat(20.0)) * -2.0;
-    let e = if V::SINGLE { split_near(a) } else { split(a, low.map(|low| low * -2.0), 0) };
-    // (1 − e) / (1 + e) with e = 2^k (1 + p): the powers of two first, exact in c and lost.
+fn argument<V: Lane>(x: V) -> V {
+    x.abs().at_most(x.splat(20.0)) * -2.0
+}
+
+/// `(1 − e) / (1 + e)` for an exponential `e <= 1` as a quotient, the inverse of the divisor and the
+/// remainder.
+#[inline(always)]
+fn divided<V: Lane>(e: Split<V>) -> (V, V, V) {
+    let one = e.p.splat(1.0);
+    // e = 2^k (1 + p + low): the powers of two first, exact in c and lost.
     let plus = e.scale + one;
     let c = plus - one;
     let lost = e.scale.mul_add(e.low, e.scale - c);
@@ -28,10 +33,10 @@ fn divided<V: Lane>(x: V, low: Option<V>) -> (V, V, V) {
     (quotient, inverse, remainder)
 }
 
-/// `tanh(|x| + low)` as a pair, for any `x`; relative error about 2^-57; `low` in `f64` lanes only.
+/// `tanh(|x| + low)` as a pair, for any `x`; relative error about 2^-57.
 #[inline(always)]
 pub(crate) fn tanh_pair<V: Lane>(x: V, low: Option<V>) -> Pair<V> {
-    let (quotient, inverse, remainder) = divided(x, low);
+    let (quotient, inverse, remainder) = divided(split(argument(x), low.map(|low| low * -2.0), 0));
     Pair { high: quotient, low: inverse * remainder }
 }
 
@@ -47,7 +52,7 @@ pub(crate) fn tanh_wide<W: Lane>(x: W) -> W {
 /// The hyperbolic tangent, within 0.8 ULP over the whole line; keeps the sign of zero.
 #[inline(always)]
 pub fn tanh<V: Lane>(x: V) -> V {
-    let (quotient, inverse, remainder) = divided(x, None);
+    let (quotient, inverse, remainder) = divided(split(argument(x), None, 0));
     inverse.mul_add(remainder, quotient).copysign(x)
 }
 
