@@ -4,7 +4,7 @@
 //! `p` is `eʳ − 1` rounded to one lane and `low` what that rounding left out.
 
 use super::Pair;
-use super::poly::Table;
+use super::poly::{self, Table};
 use super::wide::{Grade, wide};
 use crate::lane::{DoubleKernel, Lane, Mask};
 
@@ -72,14 +72,15 @@ pub(crate) fn split<V: Lane>(x: V, low: Option<V>, offset: i32) -> Split<V> {
     split_careful::<V, false>(x, low, offset)
 }
 
-/// [`split`]; with `CAREFUL` the rounding of `r` does not count in the small terms either, where it
-/// is up to 2^-27 (f32), 2^-56.5 (f64) of `eʳ`.
+/// [`split`]; `CAREFUL` (`f64` only) takes the rounding of `r` and of the polynomial out of the small
+/// terms too, where they are up to 2^-56 of `eʳ`: for differences that double the relative error.
 #[inline(always)]
 fn split_careful<V: Lane, const CAREFUL: bool>(x: V, low: Option<V>, offset: i32) -> Split<V> {
     let (high, ln_low, scale) = reduced(x, offset);
     let r = high - ln_low;
     // The low part of the reduction goes into the small terms: the rounding of r does not count.
-    let rest = (r * r).neg_mul_add(Q.at(r), ln_low);
+    let q = if CAREFUL { poly::nested(r, &Q.double) } else { Q.at(r) };
+    let rest = (r * r).neg_mul_add(q, ln_low);
     let p = high - rest;
     let mut left = (high - p) - rest;
     if CAREFUL {
@@ -92,13 +93,14 @@ fn split_careful<V: Lane, const CAREFUL: bool>(x: V, low: Option<V>, offset: i32
     Split { p, low: left, scale }
 }
 
-/// `eˣ = (1 + p) · 2^k` with `2^k = scale · 2^-offset`, as [`split`] without `low` and with a shorter
-/// polynomial: good for `1 + p`, not for small `p`.
+/// [`split`] with a shorter polynomial: good for `1 + p`, not for small `p`.
 #[inline(always)]
-pub(crate) fn split_short<V: Lane>(x: V, offset: i32) -> (V, V) {
+pub(crate) fn split_short<V: Lane>(x: V, offset: i32) -> Split<V> {
     let (high, ln_low, scale) = reduced(x, offset);
     let r = high - ln_low;
-    (high - (r * r).neg_mul_add(Q_SHORT.at(r), ln_low), scale)
+    let rest = (r * r).neg_mul_add(Q_SHORT.at(r), ln_low);
+    let p = high - rest;
+    Split { p, low: (high - p) - rest, scale }
 }
 
 /// `factor · (eˣ − 1)` for `x` in `[-40, 40]` with fewer steps than [`exp_m1_pair`], within 0.9 ULP where
@@ -112,47 +114,8 @@ pub(crate) fn exp_m1_short<V: Lane>(x: V, factor: V) -> V {
     scale.mul_sub(p, factor - scale)
 }
 
-/// Powers of two of [`Reduced`] are carried with this exponent added, so that results down to the
-/// smallest subnormal number are reached by one multiplication with a normal number.
+/// Puts the powers of two of subnormal results among the normal numbers.
 const OFFSET: i32 = 64;
-
-/// `eˣ = (1 + r + tail) · 2^k` with `2^k = scale · 2^-OFFSET`.
-pub(crate) struct Reduced<V> {
-    pub(crate) r: V,
-    pub(crate) tail: V,
-    pub(crate) scale: V,
-}
-
-/// Cody and Waite's reduction by multiples of ln 2 for `x + low` in `[-150 ln 2, 43]` (f32) or
-/// `[-1085 ln 2, 660]` (f64).
-#[inline(always)]
-pub(crate) fn reduce<V: Lane>(x: V, low: Option<V>) -> Reduced<V> {
-    let e = split(x, low, OFFSET);
-    Reduced { r: e.p, tail: e.low, scale: e.scale }
-}
-
-impl<V: Lane> Reduced<V> {
-    /// `(1 + r + tail)` as a pair: the mantissa of the exponential, in about `[0.7, 1.42]`.
-    #[inline(always)]
-    pub(crate) fn mantissa(&self) -> Pair<V> {
-        Pair::sum(self.r.splat(1.0), self.r).plus_low(self.tail)
-    }
-
-    /// `2^k`, rounded where that is below the normal numbers.
-    #[inline(always)]
-    pub(crate) fn power(&self) -> V {
-        self.scale * OFFSET_INVERSE
-    }
-
-    /// The mantissa rounded to one lane.
-    #[inline(always)]
-    pub(crate) fn rounded(&self) -> V {
-        self.mantissa().round()
-    }
-}
-
-/// `2^-OFFSET`.
-pub(crate) const OFFSET_INVERSE: f64 = 1.0 / (1u128 << OFFSET) as f64;
 
 /// The smallest argument whose exponential is not certainly zero.
 #[inline(always)]
@@ -165,13 +128,13 @@ pub(crate) fn floor<V: Lane>(x: V) -> V {
 pub fn exp<V: Lane>(x: V) -> V {
     let x = floor(x).at_most(x.constant(89.0, 710.0));
     // Two factors, since 2^k alone is out of range at the upper end.
-    let (p, scale) = split_short(x, -1);
+    let Split { p, scale, .. } = split_short(x, -1);
     let y = scale.mul_add(p, scale) * 2.0;
     // Below the normal numbers the power of two needs an offset the other way.
     let tiny = x.lt(x.constant(-86.0, -707.0));
     if tiny.any() {
         let (_, scale) = x.split_scale(x.splat(core::f64::consts::LOG2_E), OFFSET);
-        return V::select(tiny, scale.mul_add(p, scale) * OFFSET_INVERSE, y);
+        return V::select(tiny, scale.mul_add(p, scale) * 2f64.powi(-OFFSET), y);
     }
     y
 }

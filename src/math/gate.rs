@@ -46,17 +46,19 @@ pub(crate) fn gate<V: Lane>(numerator: V, z: V, low: Option<V>) -> V {
     inverse.neg_mul_add(excess, quotient) * unit
 }
 
-/// [`gate`] for an exact argument with fewer steps, within 1 ULP.
+/// [`gate`] for an exact argument with fewer steps, within 0.8 ULP; without `CAREFUL` the rounding of
+/// the exponential counts too.
 #[inline(always)]
-fn gate_short<V: Lane>(numerator: V, z: V) -> V {
+fn gate_short<V: Lane, const CAREFUL: bool>(numerator: V, z: V) -> V {
     let offset = if V::SINGLE { OFFSET.0 } else { OFFSET.1 };
     let unit = 2f64.powi(-offset);
     let one = z.splat(unit);
-    let (p, scale) = split_short(-z, -offset);
-    let powers = scale + one;
-    let lost = one - (powers - scale);
-    let high = scale.mul_add(p, powers);
-    let rest = scale.mul_add(p, powers - high) + lost;
+    let e = split_short(-z, -offset);
+    let powers = e.scale + one;
+    let lost = one - (powers - e.scale);
+    let lost = if CAREFUL { e.scale.mul_add(e.low, lost) } else { lost };
+    let high = e.scale.mul_add(e.p, powers);
+    let rest = e.scale.mul_add(e.p, powers - high) + lost;
     let inverse = z.splat(1.0) / high;
     let quotient = numerator * inverse;
     // Signs are such that a zero keeps its own.
@@ -64,18 +66,18 @@ fn gate_short<V: Lane>(numerator: V, z: V) -> V {
     inverse.neg_mul_add(excess, quotient) * unit
 }
 
-/// The logistic function `σ(x) = 1 / (1 + e⁻ˣ)`, within 1 ULP over the whole line.
+/// The logistic function `σ(x) = 1 / (1 + e⁻ˣ)`, within 0.95 ULP over the whole line.
 #[inline(always)]
 pub fn sigmoid<V: Lane>(x: V) -> V {
-    gate_short(x.splat(1.0), clamp(x))
+    gate_short::<V, false>(x.splat(1.0), clamp(x))
 }
 
-/// `x · σ(x)`, within 1 ULP over the whole line; `−0` at `−∞`.
+/// `x · σ(x)`, within 0.8 ULP over the whole line; `−0` at `−∞`.
 #[inline(always)]
 pub fn silu<V: Lane>(x: V) -> V {
     let x = x.at_least(x.splat(pick::<V>(FLOOR)));
     let top = x.splat(pick::<V>(TOP));
-    V::select(x.gt(top), x, gate_short(x, x.at_most(top)))
+    V::select(x.gt(top), x, gate_short::<V, true>(x, x.at_most(top)))
 }
 
 /// `x · σ(z)` of `f32` values in `f64` lanes, for `|z|` up to 700.
