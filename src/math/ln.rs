@@ -51,12 +51,6 @@ fn twice_atanh<V: Lane>(s: Pair<V>) -> Pair<V> {
     Pair { high, low: (high * z).mul_add(A.at(z), low.mul_add(z, low)) }
 }
 
-/// `ln(1 + t)` for a pair `t` in `[0, 1]`, short of underflow of `t`.
-#[inline(always)]
-pub(crate) fn ln_1p_unit<V: Lane>(t: Pair<V>) -> Pair<V> {
-    twice_atanh(t.divide(t.under(t.high.splat(2.0))))
-}
-
 /// `ln(m) + k ln 2` for `m` in about `[√½, √2)` and an integer `k`.
 #[inline(always)]
 fn ln_split<V: Lane>(m: Pair<V>, k: V) -> Pair<V> {
@@ -72,6 +66,7 @@ fn ln_split<V: Lane>(m: Pair<V>, k: V) -> Pair<V> {
 
 /// The logarithm of a positive pair, as a pair with an error of about 2^-27 (f32), 2^-57 (f64) of
 /// it. The high part must be in `[2^-120, 2^120]` (f32) or `[2^-1000, 2^1000]` (f64).
+#[allow(dead_code, reason = "for logarithms of sums, on lanes")]
 #[inline(always)]
 pub(crate) fn ln_pair<V: Lane>(x: Pair<V>) -> Pair<V> {
     let (m, k) = x.high.split_exponent();
@@ -80,6 +75,7 @@ pub(crate) fn ln_pair<V: Lane>(x: Pair<V>) -> Pair<V> {
 
 /// `ln(1 + x)` of a non-negative pair below 2^120 (f32) or 2^1000 (f64), as a pair with an error of
 /// about 2^-27 (f32), 2^-57 (f64) of it, also for small `x`.
+#[allow(dead_code, reason = "for logarithms of sums, on lanes")]
 #[inline(always)]
 pub(crate) fn ln_1p_pair<V: Lane>(x: Pair<V>) -> Pair<V> {
     ln_pair(Pair::two_sum(x.high.splat(1.0), x.high).plus_low(x.low))
