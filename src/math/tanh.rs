@@ -49,7 +49,7 @@ pub(crate) fn tanh_wide<W: Lane>(x: W) -> W {
     e.minus_one() / e.plus(1.0)
 }
 
-/// The hyperbolic tangent, within 0.85 ULP over the whole line; keeps the sign of zero.
+/// The hyperbolic tangent, within 0.9 ULP over the whole line; keeps the sign of zero.
 #[inline(always)]
 pub fn tanh<V: Lane>(x: V) -> V {
     let (quotient, inverse, remainder) = divided(split(argument(x), None, 0));
