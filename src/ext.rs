@@ -196,7 +196,7 @@ macro_rules! methods {
             /// use ndarray_activations::prelude::*;
             /// let x = array![[0.0f64, 1.0], [1000.0, 1001.0]];
             /// let l = x.logsumexp(Axis(1));
-            /// assert_eq!(l, array![1.313_261_687_518_222_8, 1_001.313_261_687_518_3]);
+            /// assert_eq!(l, array![1.313_261_687_518_222_8, 1_001.313_261_687_518_2]);
             /// ```
             ///
             /// # Panics
