@@ -147,7 +147,7 @@ impl<A: Element> Kernel for ExpInto<'_, A> {
     type Output = ();
     #[inline(always)]
     fn run<S: Simd>(self, simd: S) {
-        map(simd, self.x, self.out, |x| math::exp(x));
+        map(simd, self.x, self.out, math::exp);
     }
 }
 

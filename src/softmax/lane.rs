@@ -45,7 +45,7 @@ pub(crate) fn softmax<A: Element, I: Input<A>>(job: Job, input: I, x: &[A], out:
 /// Whether the largest element is so large that its softmax rounds to 1.
 fn dominated<A: Element, I: Input<A>>(job: Job, input: I, sum: &Sum<A>, total: Wide) -> bool {
     // The exponential of the largest element is below √2 (1 + 2^-20), so most lanes stop here.
-    if !(total.high < 1.4143 * power_of_two(LIFT)) {
+    if total.high.is_nan() || total.high >= 1.4143 * power_of_two(LIFT) {
         return false;
     }
     let beside = total.plus(sum.largest(job, input).negated());
@@ -75,7 +75,7 @@ pub(crate) fn softmax_with_logsumexp<A: Element, I: Input<A>>(
 
 /// `1 / sum`, as a pair and lowered by the lift of the exponentials.
 fn inverse<A: Element>(sum: &Sum<A>, total: Wide) -> (A, A) {
-    if !(total.high > 0.0) || sum.max.to_f64().is_infinite() {
+    if total.high.is_nan() || total.high <= 0.0 || sum.max.to_f64().is_infinite() {
         return (A::nan(), A::nan());
     }
     let inverse = Wide::ONE.over(total);
