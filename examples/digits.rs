@@ -17,7 +17,7 @@ use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use ndarray::{Array1, Array2, ArrayView1, Axis, s};
-use ndarray_activations::forward::{Sequential, Weights, Workspace, read_npy};
+use ndarray_activations::forward::{Layer, Sequential, Weights, Workspace, read_npy};
 use ndarray_activations::loss::cross_entropy;
 use ndarray_activations::prelude::*;
 
@@ -135,10 +135,27 @@ fn images_per_second(net: &Sequential<f32>, images: &Array2<f32>, batch: usize) 
     Ok(images.nrows() as f64 / best.as_secs_f64())
 }
 
-fn report(out: &mut impl Write, net: &Sequential<f32>, data: &Data, show: usize) -> Outcome<()> {
+fn report(
+    out: &mut impl Write,
+    name: Option<&str>,
+    net: &Sequential<f32>,
+    data: &Data,
+    show: usize,
+) -> Outcome<()> {
     let images = &data.images;
-    let logits = net.forward(images)?;
+    // Of a network that ends in softmax, what goes into it.
+    let logits = match net.layers() {
+        [.., Layer::Softmax] => {
+            let mut outputs = net.forward_all(images)?;
+            outputs.pop();
+            outputs.pop().unwrap_or_else(|| images.clone())
+        }
+        _ => net.forward(images)?,
+    };
     let probabilities = logits.softmax(Axis(1));
+    if let Some(name) = name {
+        writeln!(out, "{name}")?;
+    }
     writeln!(out, "network              {net}")?;
     writeln!(out, "images               {}", images.nrows())?;
     if let Some(labels) = &data.labels {
@@ -247,7 +264,7 @@ fn run(options: &Options) -> Outcome<()> {
     if let (Some(weights), Some(network)) = (&options.weights, &options.network) {
         data.probabilities = options.probabilities.as_deref().map(read).transpose()?;
         let net = load(weights, network)?;
-        return report(&mut out, &net, &data, options.show);
+        return report(&mut out, None, &net, &data, options.show);
     }
     for (name, network, show) in [
         ("mlp-relu", "linear,relu,linear,relu,linear", options.show),
@@ -257,8 +274,7 @@ fn run(options: &Options) -> Outcome<()> {
             data.probabilities = Some(read(&here.join(format!("{name}.probabilities.npy")))?);
         }
         let net = load(&here.join(format!("{name}.safetensors")), network)?;
-        writeln!(out, "{name}")?;
-        report(&mut out, &net, &data, show)?;
+        report(&mut out, Some(name), &net, &data, show)?;
         writeln!(out)?;
     }
     // A row alone gives the bits that it gives in a batch.

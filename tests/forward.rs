@@ -39,7 +39,7 @@ fn promised<A: Element>(x: &ArrayRef2<A>, weight: &Array2<A>, bias: &Array1<A>) 
 
 fn assert_bits<A: Element>(got: &ArrayRef2<A>, expected: &ArrayRef2<A>, what: &str) {
     assert_eq!(got.shape(), expected.shape(), "{what}");
-    for ((index, a), b) in got.indexed_iter().zip(expected) {
+    for ((index, &a), &b) in got.indexed_iter().zip(expected) {
         let same = a.to_f64().to_bits() == b.to_f64().to_bits();
         assert!(same, "{what} at {index:?}: {a} is not {b}");
     }
