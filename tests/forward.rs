@@ -217,12 +217,12 @@ fn every_activation_in_a_network_is_that_of_the_array() {
 fn all_outputs_are_those_of_the_single_layers() {
     let net = Sequential::new()
         .push(Relu)
-        .push(layer::<f64>(30, 20, 1))
+        .push(layer::<f32>(30, 20, 1))
         .push(LeakyRelu::new(0.1))
         .push(Tanh)
         .push(layer(20, 5, 2))
         .push(Layer::Softmax);
-    let x = noise::<f64>(11, 30, 3);
+    let x = noise::<f32>(11, 30, 3);
     let outputs = net.forward_all(&x).unwrap();
     assert_eq!(outputs.len(), 6);
     assert_bits(&outputs[0], &x.relu(), "the first layer");

@@ -284,7 +284,10 @@ fn masked_logits_of_minus_infinity_cost_nothing_unless_they_are_the_answer() {
     let (_, gradient) =
         loss.reduction(Reduction::Sum).value_and_gradient(&logits, &array![0, 1]).unwrap();
     let expected = array![[-0.5, 0.0, 0.5], [0.5, -1.0, 0.5]];
-    gradient.iter().zip(&expected).for_each(|(got, expected)| assert_close(*got, *expected, "mask"));
+    gradient
+        .iter()
+        .zip(&expected)
+        .for_each(|(got, expected)| assert_close(*got, *expected, "mask"));
     let weights = array![1.0, 0.0, 1.0];
     let each = loss.class_weights(&weights).each(&logits, &array![0, 1]).unwrap();
     assert_eq!(each[1], 0.0);
