@@ -3,7 +3,7 @@
 use ndarray::{Array, ArrayRef, Dimension};
 
 use crate::activation::*;
-use crate::apply::{self, Eval, Op, Slope};
+use crate::apply::{self, Eval, Op, Slope, elementwise};
 use crate::element::Element;
 use crate::lane::{Job, Lane};
 
@@ -250,13 +250,13 @@ impl Op for ChosenEval {
         self.0.cost()
     }
     fn assign<A: Element>(self, job: Job, x: &[A], out: &mut [A]) {
-        resolve!(self.0, noun => Eval(noun).assign(job, x, out));
+        A::assign_eval(self.0, job, x, out);
     }
     fn collect<A: Element>(self, job: Job, x: &[A]) -> Vec<A> {
-        resolve!(self.0, noun => Eval(noun).collect(job, x))
+        A::collect_eval(self.0, job, x)
     }
     fn overwrite<A: Element>(self, job: Job, x: &mut [A]) {
-        resolve!(self.0, noun => Eval(noun).overwrite(job, x));
+        A::overwrite_eval(self.0, job, x);
     }
 }
 
@@ -270,12 +270,47 @@ impl Op for ChosenSlope {
         self.0.cost()
     }
     fn assign<A: Element>(self, job: Job, x: &[A], out: &mut [A]) {
-        resolve!(self.0, noun => Slope(noun).assign(job, x, out));
+        A::assign_slope(self.0, job, x, out);
     }
     fn collect<A: Element>(self, job: Job, x: &[A]) -> Vec<A> {
-        resolve!(self.0, noun => Slope(noun).collect(job, x))
+        elementwise::collect_by_blocks(job, self, x)
     }
 }
+
+/// The loops of every activation, for one element type. They are not generic, so they are compiled
+/// once, with this crate, and not again in each program that chooses at run time.
+pub trait Loops: Sized {
+    #[doc(hidden)]
+    fn assign_eval(op: Activation, job: Job, x: &[Self], out: &mut [Self]);
+    #[doc(hidden)]
+    fn collect_eval(op: Activation, job: Job, x: &[Self]) -> Vec<Self>;
+    #[doc(hidden)]
+    fn overwrite_eval(op: Activation, job: Job, x: &mut [Self]);
+    #[doc(hidden)]
+    fn assign_slope(op: Activation, job: Job, x: &[Self], out: &mut [Self]);
+}
+
+macro_rules! loops {
+    ($($elem:ident)*) => {
+        $(
+            impl Loops for $elem {
+                fn assign_eval(op: Activation, job: Job, x: &[$elem], out: &mut [$elem]) {
+                    resolve!(op, noun => Eval(noun).assign(job, x, out));
+                }
+                fn collect_eval(op: Activation, job: Job, x: &[$elem]) -> Vec<$elem> {
+                    resolve!(op, noun => Eval(noun).collect(job, x))
+                }
+                fn overwrite_eval(op: Activation, job: Job, x: &mut [$elem]) {
+                    resolve!(op, noun => Eval(noun).overwrite(job, x));
+                }
+                fn assign_slope(op: Activation, job: Job, x: &[$elem], out: &mut [$elem]) {
+                    resolve!(op, noun => Slope(noun).assign(job, x, out));
+                }
+            }
+        )*
+    };
+}
+loops!(f32 f64);
 
 /// The formulas look the function up for every vector: they serve code that is generic over
 /// [`Elementwise`] and has loops of its own. The verbs look it up once for each contiguous piece.

@@ -5,6 +5,7 @@ use core::fmt::{Debug, Display};
 use fearless_simd::Simd;
 use ndarray::NdFloat;
 
+use crate::choice::Loops;
 use crate::lane::{Doubles, LaneIo, Singles, sealed::Sealed};
 
 /// An element type that activations work on: [`f32`] or [`f64`].
@@ -16,7 +17,7 @@ use crate::lane::{Doubles, LaneIo, Singles, sealed::Sealed};
 /// use ndarray_activations::prelude::*;
 /// let _ = array![1, 2, 3].sigmoid();
 /// ```
-pub trait Element: NdFloat + Default + Debug + Display + Sealed {
+pub trait Element: NdFloat + Default + Debug + Display + Sealed + Loops {
     /// The vector type that holds this element on SIMD level `S`.
     #[doc(hidden)]
     type Lanes<S: Simd>: LaneIo<S> + crate::lane::Lane<Elem = Self>;

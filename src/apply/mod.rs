@@ -4,7 +4,7 @@
 //! arrays are cut into pieces for threads ([`parallel`]), each piece picks its SIMD instructions
 //! and runs one loop ([`elementwise`] or [`lanes`]). Nothing here knows any activation.
 
-mod elementwise;
+pub(crate) mod elementwise;
 mod lanes;
 mod layout;
 mod panels;

@@ -121,7 +121,7 @@ impl Drop for Restore {
 
 /// What a call captures at its entrance and hands to every piece of its work.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Job(Token);
+pub struct Job(Token);
 
 impl Job {
     /// The level chosen for this thread, or the best.
