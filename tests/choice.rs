@@ -301,25 +301,8 @@ fn same_as<T: Spec + Into<Activation>>(op: T) {
         let mut out = Array2::zeros(x.raw_dim());
         choice.map_assign_into(&x, &mut out);
         assert_eq!(bits(&out), bits(&op.map(&x)));
-        assert_eq!(bits(&Fallback(choice).map(&x)), bits(&op.map(&x)));
-        assert_eq!(bits(&Fallback(choice).gradient(&x)), bits(&op.gradient(&x)));
     }
     assert_eq!(choice.scalar(0.75f32).to_bits(), op.scalar(0.75f32).to_bits());
-}
-
-/// Runs the formulas of the choice inside the loops of somebody else.
-#[derive(Clone, Copy)]
-struct Fallback(Activation);
-
-impl ndarray_activations::Elementwise for Fallback {
-    #[inline(always)]
-    fn eval<V: ndarray_activations::Lane>(self, x: V) -> V {
-        self.0.eval(x)
-    }
-    #[inline(always)]
-    fn derivative<V: ndarray_activations::Lane>(self, x: V) -> V {
-        self.0.derivative(x)
-    }
 }
 
 #[test]
