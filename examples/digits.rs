@@ -168,7 +168,7 @@ fn report(
         let share = 100.0 * right as f64 / images.nrows() as f64;
         let loss = cross_entropy(&logits, labels, Axis(1))?;
         writeln!(out, "accuracy             {share:.1} % ({right} right)")?;
-        writeln!(out, "cross-entropy        {loss:.8}")?;
+        writeln!(out, "cross-entropy        {loss:.6}")?;
     }
     if let Some(expected) = &data.probabilities {
         if expected.dim() != probabilities.dim() {
