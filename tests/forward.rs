@@ -31,7 +31,7 @@ fn promised<A: Element>(x: &ArrayRef2<A>, weight: &Array2<A>, bias: &Array1<A>) 
             for &k in block {
                 part = weight[[output, k]].mul_add(x[[row, k]], part);
             }
-            sum = sum + part;
+            sum += part;
         }
         sum
     })

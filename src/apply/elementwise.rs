@@ -143,7 +143,7 @@ impl<A: Element> Kernel for Multiply<'_, A> {
         // One multiplication for each element is the same bits in any order: the compiler may
         // vectorise it as it likes.
         for (y, &by) in self.y.iter_mut().zip(self.by) {
-            *y = *y * by;
+            *y *= by;
         }
     }
 }

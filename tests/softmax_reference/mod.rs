@@ -121,7 +121,7 @@ impl Exact {
     /// The softmax as `(value, exponent)`: `value · 2^exponent`.
     pub fn softmax(&self, i: usize) -> (Dd, i32) {
         let distance = self.x[i].add(self.max.neg());
-        if !(distance.0 > -2000.0) {
+        if distance.0.is_nan() || distance.0 <= -2000.0 {
             return (Dd(0.0, 0.0), 0);
         }
         let (e, k) = distance.exp();
