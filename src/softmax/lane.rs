@@ -43,6 +43,7 @@ pub(crate) fn softmax<A: Element, I: Input<A>>(job: Job, input: I, x: &[A], out:
 }
 
 /// Whether the largest element is so large that its softmax rounds to 1.
+#[inline(always)]
 fn dominated<A: Element, I: Input<A>>(job: Job, input: I, sum: &Sum<A>, total: Wide) -> bool {
     // The exponential of the largest element is below √2 (1 + 2^-20), so most lanes stop here.
     if total.high.is_nan() || total.high >= 1.4143 * power_of_two(LIFT) {
@@ -74,6 +75,7 @@ pub(crate) fn softmax_with_logsumexp<A: Element, I: Input<A>>(
 }
 
 /// `1 / sum`, as a pair and lowered by the lift of the exponentials.
+#[inline(always)]
 fn inverse<A: Element>(sum: &Sum<A>, total: Wide) -> (A, A) {
     if total.high.is_nan() || total.high <= 0.0 || sum.max.to_f64().is_infinite() {
         return (A::nan(), A::nan());
@@ -140,10 +142,16 @@ impl<A: Element, I: Input<A>> Kernel for Quotients<'_, A, I> {
         let origin =
             Origin::new(fill(reference.shift), fill(reference.shift_low), reference.exponent);
         let inverse = (fill(inverse.0), fill(inverse.1));
-        map(simd, x, out, |x| {
-            let (value, low) = input.value(simd, x);
-            quotient(exp(value, low, origin).high, inverse)
-        });
+        map(
+            simd,
+            x,
+            out,
+            #[inline(always)]
+            |x| {
+                let (value, low) = input.value(simd, x);
+                quotient(exp(value, low, origin).high, inverse)
+            },
+        );
     }
 }
 
@@ -166,6 +174,7 @@ pub(super) fn map<S: Simd, A: Element>(
 }
 
 /// `ln Σ e^(x − max)` of a counted sum, NaN or infinite where the lane's result is.
+#[inline(always)]
 fn log_total<A: Element, I: Input<A>>(job: Job, input: I, sum: &Sum<A>) -> Wide {
     if sum.max.to_f64().is_infinite() || sum.rest.high.is_nan() {
         return Wide::from(f64::NAN);
@@ -188,6 +197,7 @@ pub(crate) fn log_softmax<A: Element, I: Input<A>>(job: Job, input: I, x: &[A], 
 }
 
 /// The number as a pair of elements.
+#[inline(always)]
 fn pair<A: Element>(value: Wide) -> (A, A) {
     let high = A::from_f64(value.high);
     (high, A::from_f64((value.high - high.to_f64()) + value.low))
@@ -209,19 +219,25 @@ impl<A: Element, I: Input<A>> Kernel for Logarithms<'_, A, I> {
         let fill = |value| A::Lanes::<S>::fill(simd, value);
         let top = (fill(top.0), fill(top.1));
         let log = (fill(log.0), fill(log.1));
-        map(simd, x, out, |x| {
-            let (value, low) = input.value(simd, x);
-            // (x − max) − log, both differences with their errors. Neither term is positive, so
-            // nothing cancels.
-            let (distance, mut error) = difference(value, top.0);
-            if let Some(low) = low {
-                error = error + (low - top.1);
-            }
-            let (y, last) = difference(distance, log.0);
-            let rounded = y + (last + (error - log.1));
-            // -∞ and NaN have no errors.
-            Lane::select(y.abs().lt(y.splat(f64::INFINITY)), rounded, y)
-        });
+        map(
+            simd,
+            x,
+            out,
+            #[inline(always)]
+            |x| {
+                let (value, low) = input.value(simd, x);
+                // (x − max) − log, both differences with their errors. Neither term is positive, so
+                // nothing cancels.
+                let (distance, mut error) = difference(value, top.0);
+                if let Some(low) = low {
+                    error = error + (low - top.1);
+                }
+                let (y, last) = difference(distance, log.0);
+                let rounded = y + (last + (error - log.1));
+                // -∞ and NaN have no errors.
+                Lane::select(y.abs().lt(y.splat(f64::INFINITY)), rounded, y)
+            },
+        );
     }
 }
 

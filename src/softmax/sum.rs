@@ -138,10 +138,13 @@ impl<A: Element, I: Input<A>> Kernel for Max<'_, A, I> {
         let mut top = [A::Lanes::<S>::fill(simd, lowest); 4];
         let mut fours = self.x.chunks_exact(4 * A::WIDTH);
         for four in fours.by_ref() {
-            top = array::from_fn(|i| {
-                let x = A::Lanes::<S>::load(simd, &four[i * A::WIDTH..(i + 1) * A::WIDTH]);
-                self.input.key(x).at_least(top[i])
-            });
+            top = array::from_fn(
+                #[inline(always)]
+                |i| {
+                    let x = A::Lanes::<S>::load(simd, &four[i * A::WIDTH..(i + 1) * A::WIDTH]);
+                    self.input.key(x).at_least(top[i])
+                },
+            );
         }
         let mut ones = fours.remainder().chunks_exact(A::WIDTH);
         for one in ones.by_ref() {
@@ -283,10 +286,13 @@ fn add<A: Element>(a: Wide, b: Wide) -> Wide {
 /// The accumulators of a block folded by halves.
 #[inline(always)]
 fn fold<A: Element>(high: [A; WIDEST], low: [A; WIDEST]) -> Wide {
-    let mut sums: [Wide; WIDEST] = array::from_fn(|j| {
-        let (high, low) = (high[j].to_f64(), low[j].to_f64());
-        if size_of::<A>() == 4 { Wide::from(high + low) } else { Wide::sum(high, low) }
-    });
+    let mut sums: [Wide; WIDEST] = array::from_fn(
+        #[inline(always)]
+        |j| {
+            let (high, low) = (high[j].to_f64(), low[j].to_f64());
+            if size_of::<A>() == 4 { Wide::from(high + low) } else { Wide::sum(high, low) }
+        },
+    );
     let mut half = A::WIDTH / 2;
     while half > 0 {
         for j in 0..half {

@@ -31,29 +31,34 @@ impl Wide {
     pub(crate) const ZERO: Self = Self { high: 0.0, low: 0.0 };
     pub(crate) const ONE: Self = Self { high: 1.0, low: 0.0 };
 
+    #[inline(always)]
     pub(crate) fn from(value: f64) -> Self {
         Self { high: value, low: 0.0 }
     }
 
     /// `a + b` without error (Knuth's two-sum).
+    #[inline(always)]
     pub(crate) fn sum(a: f64, b: f64) -> Self {
         let high = a + b;
         let b_part = high - a;
         Self { high, low: (a - (high - b_part)) + (b - b_part) }
     }
 
+    #[inline(always)]
     fn fast_sum(a: f64, b: f64) -> Self {
         let high = a + b;
         Self { high, low: b - (high - a) }
     }
 
     /// `a · b` without error, short of underflow.
+    #[inline(always)]
     pub(crate) fn product(a: f64, b: f64) -> Self {
         let high = a * b;
         Self { high, low: a.mul_add(b, -high) }
     }
 
     /// `self + other`, relative error about 2^-104 where both have one sign.
+    #[inline(always)]
     pub(crate) fn plus(self, other: Self) -> Self {
         let sum = Self::sum(self.high, other.high);
         let low = Self::sum(self.low, other.low);
@@ -61,16 +66,19 @@ impl Wide {
         Self::fast_sum(sum.high, sum.low + low.low)
     }
 
+    #[inline(always)]
     pub(crate) fn negated(self) -> Self {
         Self { high: -self.high, low: -self.low }
     }
 
+    #[inline(always)]
     pub(crate) fn times(self, other: Self) -> Self {
         let product = Self::product(self.high, other.high);
         let cross = self.high.mul_add(other.low, self.low * other.high);
         Self::fast_sum(product.high, product.low + cross)
     }
 
+    #[inline(always)]
     pub(crate) fn over(self, divisor: Self) -> Self {
         let first = self.high / divisor.high;
         let rest = self.plus(divisor.times(Self::from(-first)));
@@ -80,11 +88,13 @@ impl Wide {
     }
 
     /// Both parts times a power of two.
+    #[inline(always)]
     pub(crate) fn scaled(self, power: f64) -> Self {
         Self { high: self.high * power, low: self.low * power }
     }
 
     /// The nearest `f64`.
+    #[inline(always)]
     pub(crate) fn value(self) -> f64 {
         self.high + self.low
     }
@@ -150,6 +160,7 @@ impl Wide {
 }
 
 /// `2^k` for an exponent of a normal number.
+#[inline(always)]
 pub(crate) fn power_of_two(k: i32) -> f64 {
     debug_assert!((-1022..=1023).contains(&k));
     f64::from_bits(((1023 + k) as u64) << 52)
