@@ -1,4 +1,5 @@
-"""Coefficients of src/math/ln.rs: A in atanh(s)/s = 1 + z A(z), z = s^2 in [0, 1/9]; the zero of mish' and its expansion."""
+"""Coefficients of src/math/ln.rs: A in atanh(s)/s = 1 + z A(z), z = s^2 in [0, 1/9]; softplus
+near 0; the zero of mish' and its expansion."""
 
 from mpmath import mp, mpf, exp, findroot, tanh, log, taylor
 from minimax import fit, report, show, to_f64
@@ -12,6 +13,15 @@ for fmt, degrees in (("f32", (3, 4)), ("f64", (4, 5, 10, 11))):
     for degree in degrees:
         c, error = fit(a, lambda z: z, degree, 0, mpf(1) / 9, fmt)
         report(f"A, relative to atanh(s)/s,", "[0, 1/9]", c, error, fmt)
+
+
+def softplus_rest(z):
+    x = mp.sqrt(z) if z > mpf(10) ** -20 else mpf(10) ** -10
+    return (log(1 + exp(x)) - log(2) - x / 2) / x**2
+
+
+c, error = fit(softplus_rest, lambda z: 1 / softplus_rest(z), 7, 0, mpf(1) / 4, "f64")
+report("q in ln(1 + e^x) = ln 2 + x / 2 + z q(z), relative,", "z = x^2 in [0, 1/4]", c, error, "f64")
 
 
 def mish_slope(x):

@@ -1,5 +1,6 @@
 use super::{Bounds, Cost, Elementwise, Spec};
 use crate::lane::Lane;
+use crate::math::Pair;
 
 const SIXTH: f64 = 1.0 / 6.0;
 /// 1/6 less its rounded value, in f32 and f64; rounded up, so that the line is not above 0 at −3.
@@ -50,14 +51,15 @@ impl HardSigmoid {
         Self { slope: 0.2, offset: 0.5 }
     }
 
-    /// `slope · x + offset`, with what the rounding of 1/6 left out put back.
+    /// `slope · x + base`, with what the rounding of 1/6 left out put back. Its sign is exact: the fused step rounds
+    /// once, and a rounded number is 0 only where the exact one is.
     #[inline(always)]
-    fn line<V: Lane>(self, x: V) -> V {
+    fn line<V: Lane>(self, x: V, base: V) -> V {
         let low =
             if self.slope == SIXTH { x.constant(SIXTH_LOW.0, SIXTH_LOW.1) } else { x.splat(0.0) };
         // Infinity times a low part of 0 or of the other sign would be NaN.
         let x = x.at_least(x.constant(f32::MIN, f64::MIN)).at_most(x.constant(f32::MAX, f64::MAX));
-        x.mul_add(low, x.mul_add(x.splat(self.slope), x.splat(self.offset)))
+        x.mul_add(low, x.mul_add(x.splat(self.slope), base))
     }
 }
 
@@ -81,20 +83,20 @@ impl Elementwise for HardSigmoid {
 
     #[inline(always)]
     fn eval<V: Lane>(self, x: V) -> V {
-        self.line(x).at_least(x.splat(0.0)).at_most(x.splat(1.0))
+        self.line(x, x.splat(self.offset)).at_least(x.splat(0.0)).at_most(x.splat(1.0))
     }
 
     #[inline(always)]
     fn derivative<V: Lane>(self, x: V) -> V {
-        let line = self.line(x);
+        // The line less 1 is taken in one step: next to the upper end the line itself rounds to 1.
+        let offset = x.splat(self.offset);
+        let above_zero = self.line(x, offset).gt(x.splat(0.0));
+        let base = Pair::two_sum(offset, x.splat(-1.0));
+        let below_one = self.line(x, base.high).lt(-base.low);
         V::select(
             x.is_nan(),
             x,
-            V::select(
-                line.gt(x.splat(0.0)) & line.lt(x.splat(1.0)),
-                x.splat(self.slope),
-                x.splat(0.0),
-            ),
+            V::select(above_zero & below_one, x.splat(self.slope), x.splat(0.0)),
         )
     }
 }

@@ -1,8 +1,9 @@
 use super::{Bounds, Cost, Elementwise, Spec};
 use crate::lane::Lane;
 
-/// 1/6 less its rounded value, in f32 and f64.
-const SIXTH_LOW: (f32, f64) = (-4.967054e-9, 9.25185853854297e-18);
+/// 1/6 less its rounded value, in f32 and f64; rounded up, so that the low part of 3 / 6 is not below 0 and −0 keeps
+/// its sign.
+const SIXTH_LOW: (f32, f64) = (-4.9670534e-9, 9.251858538542972e-18);
 
 /// Piecewise quadratic swish.
 ///

@@ -12,6 +12,8 @@ const TOP: f64 = 40.0;
 /// Powers of two are carried with this exponent added, so that results down to the smallest
 /// subnormal number are reached by one multiplication with a normal number.
 const OFFSET: i32 = 256;
+/// The same for x as a factor.
+const LIFT: i32 = 200;
 
 /// The zero of mish' and the slope of mish' there, as pairs.
 const ROOT: (f64, f64) = (-1.1924312145154952, -4.8484829848031044e-17);
@@ -72,7 +74,9 @@ impl Elementwise for Mish {
         let n = e.mantissa.times_pair(plus(e.value, 2.0));
         let above = n.scale(e.power);
         let above = Pair::two_sum(above.high, x.splat(2.0)).plus_low(above.low);
-        let y = n.divide(above).times(z).round() * e.scale * 2f64.powi(-OFFSET);
+        // The factor is lifted, so that the low parts of products with subnormal numbers are not lost.
+        let y = n.divide(above).times(z * 2f64.powi(LIFT)).round();
+        let y = (y * e.scale * 2f64.powi(-OFFSET - LIFT)).copysign(z);
         V::select(x.gt(top), x.at_least(top), y)
     }
 

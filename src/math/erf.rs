@@ -61,7 +61,7 @@ const G_SHORT: [f64; 12] = [
 
 /// 2/√π as a pair, and `E` in `erf(b) = b (2/√π + z E(z))`, `z = b²` in `[0, 1/4]`, made by `tools/erf.py
 /// near`: degree 8, error 2^-64.01.
-const TWO_OVER_SQRT_PI: (f64, f64) = (1.1283791670955126, 1.533545961316588e-17);
+const TWO_OVER_SQRT_PI: (f64, f64) = (core::f64::consts::FRAC_2_SQRT_PI, 1.533545961316588e-17);
 const NEAR: [f64; 9] = [
     -0.37612638903183754,
     0.11283791670955218,
@@ -91,7 +91,7 @@ const EXPONENT: [f64; 11] = [
 ];
 
 /// √½ and 1/√(2π) as pairs.
-const SQRT_HALF: (f64, f64) = (0.7071067811865476, -4.833646656726457e-17);
+const SQRT_HALF: (f64, f64) = (core::f64::consts::FRAC_1_SQRT_2, -4.833646656726457e-17);
 const PHI_0: (f64, f64) = (0.3989422804014327, -2.49232720227773e-17);
 
 /// The zero of gelu' and the slope of gelu' there, as pairs.
@@ -324,6 +324,13 @@ pub(crate) fn gelu_slope<V: Lane>(x: V) -> V {
     let above = Pair::sum(x.splat(1.0), -y.high);
     let above = above.high + (above.low - y.low);
     let y = V::select(x.lt(x.splat(0.0)), below, above);
+    // Near 0, ½ + erf(x / √2) / 2 + x φ(x) is more accurate than the tail's polynomial; the power of two is 1 there.
+    let phi = Pair::constant(x, PHI_0).times(x).times_pair(t.gauss);
+    let odd = erf_near(Pair::constant(x, SQRT_HALF).times(x)).scale(half);
+    let sum = Pair::two_sum(odd.high, phi.high).plus_low(odd.low + phi.low);
+    let around = Pair::sum(half, sum.high);
+    let around = around.high + (around.low + sum.low);
+    let y = V::select(a.lt(half), around, y);
     let near = (x + 0.75).abs().lt(x.splat(0.12));
     if near.any() {
         return V::select(near, from_root(x - ROOT.0, x.splat(-ROOT.1), ROOT_SLOPE, &NEAR_ROOT), y);

@@ -113,7 +113,9 @@ pub(crate) fn tanh_rest<V: Lane>(x: V) -> V {
 /// `x − tanh(x)` of `f32` values in `f64` lanes.
 #[inline(always)]
 pub(crate) fn tanh_rest_wide<W: Lane>(x: W) -> W {
+    // Of the absolute value, since the exponential's errors at x and −x differ.
+    let a = x.abs();
     let square = x * x;
-    let near = square * x / square.mul_add(double(square, &REST_WIDE), x.splat(3.0));
-    W::select(x.abs().lt(x.splat(0.6)), near, x - tanh_wide(x))
+    let near = square * a / square.mul_add(double(square, &REST_WIDE), x.splat(3.0));
+    W::select(a.lt(x.splat(0.6)), near, a - tanh_wide(a)).copysign(x)
 }

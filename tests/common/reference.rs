@@ -3,6 +3,8 @@
 //! results and quick enough for all of them. No formula here cancels but for the zeros of some
 //! derivatives; [`Formula::roots`] names those.
 
+use core::f64::consts::LN_2;
+
 use core::ops::{Add, Div, Mul, Neg, Sub};
 
 use super::dd::Real;
@@ -316,9 +318,9 @@ const fn limits(function: [f64; 2], derivative: [f64; 2]) -> Limits {
 pub fn formula<N: Num>(name: &str) -> Option<Formula<N>> {
     // Places shared by what is built on an exponential, in f32 and in f64.
     const EXP: &[f64] = &[
-        0.0, 0.34657359, 0.69314718, 8.3, 9.01, 16.6, 17.3, 18.0, 19.06, 36.04, 36.7, 37.4, 87.3,
-        88.0, 88.7, 89.0, 103.3, 103.97, 104.0, 108.66, 110.0, 708.4, 709.8, 710.0, 744.4, 745.13,
-        746.0, 752.0, 760.0,
+        0.0, 0.34657359, LN_2, 8.3, 9.01, 16.6, 17.3, 18.0, 19.06, 36.04, 36.7, 37.4, 87.3, 88.0,
+        88.7, 89.0, 103.3, 103.97, 104.0, 108.66, 110.0, 708.4, 709.8, 710.0, 744.4, 745.13, 746.0,
+        752.0, 760.0,
     ];
     const GELU: &[f64] = &[
         0.0,
