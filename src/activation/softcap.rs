@@ -95,7 +95,8 @@ struct Value {
 impl DoubleKernel for Value {
     #[inline(always)]
     fn call<W: Lane<Elem = f64>>(self, x: W) -> W {
-        tanh::tanh_wide(x * (1.0 / self.cap)) * self.cap
+        // Of the absolute value, since the exponential's errors at x and −x differ.
+        (tanh::tanh_wide(x.abs() * (1.0 / self.cap)) * self.cap).copysign(x)
     }
 }
 
