@@ -106,6 +106,8 @@ pub trait Lane:
     /// This is the first step of every exponential: one fused multiply-add finds `k` in the low
     /// bits of a large number, and a shift moves the same bits into the exponent field.
     fn split_scale(self, scale: Self, offset: i32) -> (Self, Self);
+    /// [`split_scale`](Lane::split_scale) with an integer-valued offset for each lane.
+    fn split_scale_by(self, scale: Self, offset: Self) -> (Self, Self);
     /// `2^k` for integer-valued `self`, an exponent of a normal number.
     fn exp2_integer(self) -> Self;
     /// Splits a positive normal number into `(m, k)` with `self = m · 2^k` and `m` in `[√½, √2)`.
@@ -342,10 +344,12 @@ macro_rules! lanes {
 
             #[inline(always)]
             fn split_scale(self, scale: Self, offset: i32) -> (Self, Self) {
+                self.split_scale_by(scale, self.splat(f64::from(offset)))
+            }
+            #[inline(always)]
+            fn split_scale_by(self, scale: Self, offset: Self) -> (Self, Self) {
                 // 1.5 · 2^mantissa keeps the sign out of the low bits.
-                let magic = self.all(
-                    (3u64 << ($mantissa - 1)) as $elem + ($bias + offset) as $elem,
-                );
+                let magic = offset.0 + ((3u64 << ($mantissa - 1)) as $elem + $bias as $elem);
                 let shifted = self.0.mul_add_precise(scale.0, magic);
                 let bits = shifted.to_bits() << $mantissa;
                 (Self(shifted - magic), Self($inner::from_bits(bits)))

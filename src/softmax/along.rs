@@ -2,8 +2,9 @@
 
 use ndarray::{Array, ArrayRef, ArrayView, ArrayViewMut, Axis, Dimension, RemoveAxis};
 
+use super::sum::chunk;
 use crate::activation::Cost;
-use crate::apply::{self, Strand, Walk};
+use crate::apply::{self, Strand, TileFn, Tiles, Walk};
 use crate::element::Element;
 
 /// A place for the result of each lane.
@@ -20,6 +21,7 @@ fn walk<'a, A: Element, D: Dimension>(
     mask: Option<ArrayView<'a, bool, D>>,
     out: ArrayViewMut<'a, A, D>,
     f: &(impl Fn(Strand<'_, A, ()>) + Sync),
+    tile: Option<&TileFn<'_, A>>,
 ) {
     let mut stat = stats(&out.raw_dim(), axis, ());
     let walk = Walk {
@@ -28,6 +30,7 @@ fn walk<'a, A: Element, D: Dimension>(
         mask,
         out: Some(out),
         stat: stat.view_mut(),
+        tile: tile.map(|f| Tiles { f, longest: chunk::<A>() }),
     };
     walk.run(axis, Cost::Moderate, f);
 }
@@ -38,9 +41,10 @@ pub(super) fn lanes<A: Element, D: Dimension>(
     x: &ArrayRef<A, D>,
     other: Option<&ArrayRef<A, D>>,
     f: &(impl Fn(Strand<'_, A, ()>) + Sync),
+    tile: Option<&TileFn<'_, A>>,
 ) -> Array<A, D> {
     let mut out = apply::new_like(x);
-    walk(axis, Some(x), other, None, out.view_mut(), f);
+    walk(axis, Some(x), other, None, out.view_mut(), f, tile);
     out
 }
 
@@ -50,9 +54,10 @@ pub(super) fn assign<A: Element, D: Dimension>(
     x: &ArrayRef<A, D>,
     out: &mut ArrayRef<A, D>,
     f: &(impl Fn(Strand<'_, A, ()>) + Sync),
+    tile: Option<&TileFn<'_, A>>,
 ) {
     apply::assert_same_shape("output", out.shape(), "input", x.shape());
-    walk(axis, Some(x), None, None, out.view_mut(), f);
+    walk(axis, Some(x), None, None, out.view_mut(), f, tile);
 }
 
 /// Every lane overwritten with `f` of it.
@@ -61,8 +66,9 @@ pub(super) fn update<A: Element, D: Dimension>(
     x: &mut ArrayRef<A, D>,
     other: Option<&ArrayRef<A, D>>,
     f: &(impl Fn(Strand<'_, A, ()>) + Sync),
+    tile: Option<&TileFn<'_, A>>,
 ) {
-    walk(axis, None, other, None, x.view_mut(), f);
+    walk(axis, None, other, None, x.view_mut(), f, tile);
 }
 
 /// A new array of `f` of every lane with the part of the mask that belongs to it.
@@ -80,7 +86,7 @@ pub(super) fn masked<A: Element, D: Dimension, E: Dimension>(
         panic!("the mask of shape {:?} cannot be broadcast to {:?}", mask.shape(), x.shape());
     };
     let mut out = apply::new_like(x);
-    walk(axis, Some(x), None, Some(mask), out.view_mut(), f);
+    walk(axis, Some(x), None, Some(mask), out.view_mut(), f, None);
     out
 }
 
@@ -92,7 +98,8 @@ pub(super) fn reduce<A: Element, D: RemoveAxis>(
     f: &(impl Fn(Strand<'_, A, A>) + Sync),
 ) -> Array<A, D::Smaller> {
     let mut stat = stats(&x.raw_dim(), axis, A::neg_infinity());
-    let walk = Walk { x: Some(x.view()), other: None, mask: None, out, stat: stat.view_mut() };
+    let walk =
+        Walk { x: Some(x.view()), other: None, mask: None, out, stat: stat.view_mut(), tile: None };
     walk.run(axis, Cost::Moderate, f);
     stat.index_axis_move(axis, 0)
 }

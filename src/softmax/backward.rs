@@ -40,7 +40,7 @@ pub fn softmax_backward<A: Element, D: Dimension>(
 ) -> Array<A, D> {
     apply::assert_axis(axis, y.ndim());
     apply::assert_same_shape("upstream gradient", dy.shape(), "output", y.shape());
-    lanes(axis, dy, Some(y), &softmax_lane)
+    lanes(axis, dy, Some(y), &softmax_lane, None)
 }
 
 /// [`softmax_backward`], overwriting `dy` with the result.
@@ -64,7 +64,7 @@ pub fn softmax_backward_inplace<A: Element, D: Dimension>(
 ) {
     apply::assert_axis(axis, y.ndim());
     apply::assert_same_shape("upstream gradient", dy.shape(), "output", y.shape());
-    update(axis, dy, Some(y), &softmax_lane);
+    update(axis, dy, Some(y), &softmax_lane, None);
 }
 
 /// The gradient of a loss with respect to the input of log-softmax, from its output `y` and the
@@ -94,7 +94,7 @@ pub fn log_softmax_backward<A: Element, D: Dimension>(
 ) -> Array<A, D> {
     apply::assert_axis(axis, y.ndim());
     apply::assert_same_shape("upstream gradient", dy.shape(), "output", y.shape());
-    lanes(axis, dy, Some(y), &log_softmax_lane)
+    lanes(axis, dy, Some(y), &log_softmax_lane, None)
 }
 
 /// [`log_softmax_backward`], overwriting `dy` with the result.
@@ -118,7 +118,7 @@ pub fn log_softmax_backward_inplace<A: Element, D: Dimension>(
 ) {
     apply::assert_axis(axis, y.ndim());
     apply::assert_same_shape("upstream gradient", dy.shape(), "output", y.shape());
-    update(axis, dy, Some(y), &log_softmax_lane);
+    update(axis, dy, Some(y), &log_softmax_lane, None);
 }
 
 /// `Σ a b` of a lane.

@@ -65,6 +65,7 @@ pub(crate) struct Reference<A> {
 
 impl<A: Element> Reference<A> {
     /// For a largest element `max`.
+    #[inline(always)]
     pub(crate) fn new(max: A, shift: A, shift_low: A) -> Self {
         let limit = limit::<A>();
         let distance = (max.to_f64() - shift.to_f64()).clamp(-limit, limit);
@@ -79,15 +80,28 @@ pub(crate) struct Origin<V> {
     shift: V,
     shift_low: V,
     floor: V,
-    offset: i32,
+    offset: V,
 }
 
 impl<V: Lane> Origin<V> {
+    /// One origin for all lanes.
     #[inline(always)]
     pub(crate) fn new(shift: V, shift_low: V, exponent: i32) -> Self {
-        let floor = f64::from(exponent - depth::<V::Elem>()) * LN_2;
-        Self { shift, shift_low, floor: shift.splat(floor), offset: LIFT - exponent }
+        let floor = shift.splat(floor::<V::Elem>(exponent));
+        Self { shift, shift_low, floor, offset: shift.splat(f64::from(LIFT - exponent)) }
     }
+
+    /// An origin for each lane; `exponent` is integer-valued, `floor` what [`floor`] makes of it.
+    #[inline(always)]
+    pub(crate) fn each(shift: V, shift_low: V, floor: V, exponent: V) -> Self {
+        Self { shift, shift_low, floor, offset: exponent.splat(f64::from(LIFT)) - exponent }
+    }
+}
+
+/// Arguments below this give results that round to zero, relative to `2^exponent`.
+#[inline(always)]
+pub(crate) fn floor<A>(exponent: i32) -> f64 {
+    f64::from(exponent - depth::<A>()) * LN_2
 }
 
 /// `e^x · 2^LIFT` relative to the origin, as `high + low`; `|low|` is at most half an ULP.
@@ -112,7 +126,7 @@ pub(crate) fn exp<V: Lane>(x: V, x_low: Option<V>, origin: Origin<V>) -> Exp<V> 
             (top, Some(V::select(sum.ge(origin.floor), low, x.splat(0.0))))
         }
     };
-    let (k, scale) = x.split_scale(x.splat(LOG2_E), origin.offset);
+    let (k, scale) = x.split_scale_by(x.splat(LOG2_E), origin.offset);
     // Exact: both terms are multiples of 2^-25 (f64: 2^-54), and the difference is below ½.
     let r = k.neg_mul_add(x.constant(core::f32::consts::LN_2, LN_2), x);
     // ln 2 − the number above.

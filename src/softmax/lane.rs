@@ -11,6 +11,8 @@ use crate::activation::Cost;
 use crate::apply::parallel;
 use crate::element::Element;
 use crate::lane::{Job, Kernel, Lane, LaneIo, run};
+use crate::math::Pair;
+use crate::math::ln::ln_1p_pair;
 
 /// The softmax of `x` into `out`.
 pub(crate) fn softmax<A: Element, I: Input<A>>(job: Job, input: I, x: &[A], out: &mut [A]) {
@@ -26,7 +28,7 @@ pub(crate) fn softmax<A: Element, I: Input<A>>(job: Job, input: I, x: &[A], out:
         sum::<A, I, false>(job, input, x)
     };
     let total = sum.rest;
-    let inverse = inverse(&sum, total);
+    let inverse = inverse(sum.max, total);
     let dominated = dominated(job, input, &sum, total);
     if stored {
         run(job, ScaleBy { out, inverse });
@@ -45,11 +47,20 @@ pub(crate) fn softmax<A: Element, I: Input<A>>(job: Job, input: I, x: &[A], out:
 /// Whether the largest element is so large that its softmax rounds to 1.
 #[inline(always)]
 fn dominated<A: Element, I: Input<A>>(job: Job, input: I, sum: &Sum<A>, total: Wide) -> bool {
-    // The exponential of the largest element is below √2 (1 + 2^-20), so most lanes stop here.
-    if total.high.is_nan() || total.high >= 1.4143 * power_of_two(LIFT) {
-        return false;
-    }
-    let beside = total.plus(sum.largest(job, input).negated());
+    may_dominate(total) && dominates::<A>(total, sum.largest(job, input))
+}
+
+/// Whether [`dominates`] is possible at all: the exponential of the largest element is below
+/// `√2 (1 + 2^-20)`.
+#[inline(always)]
+pub(super) fn may_dominate(total: Wide) -> bool {
+    total.high < 1.4143 * power_of_two(LIFT)
+}
+
+/// Whether the largest element is all of the sum but less than a quarter of an ULP.
+#[inline(always)]
+pub(super) fn dominates<A: Element>(total: Wide, largest: Wide) -> bool {
+    let beside = total.plus(largest.negated());
     beside.high <= 0.25 * Element::to_f64(A::epsilon()) * total.high
 }
 
@@ -74,20 +85,21 @@ pub(crate) fn softmax_with_logsumexp<A: Element, I: Input<A>>(
     logsumexp(job, input, x)
 }
 
-/// `1 / sum`, as a pair and lowered by the lift of the exponentials.
+/// `1 / total`, as a pair and lowered by the lift of the exponentials: the division and a
+/// correction from its exact remainder.
 #[inline(always)]
-fn inverse<A: Element>(sum: &Sum<A>, total: Wide) -> (A, A) {
-    if total.high.is_nan() || total.high <= 0.0 || sum.max.to_f64().is_infinite() {
-        return (A::nan(), A::nan());
-    }
-    let inverse = Wide::ONE.over(total);
-    let high = A::from_f64(inverse.high);
-    (high, A::from_f64((inverse.high - high.to_f64()) + inverse.low))
+pub(super) fn inverse<A: Element>(max: A, total: Wide) -> (A, A) {
+    let first = 1.0 / total.high;
+    let rest = (-first).mul_add(total.low, (-first).mul_add(total.high, 1.0));
+    let valid = total.high > 0.0 && max.to_f64().abs() < f64::INFINITY;
+    let first = if valid { first } else { f64::NAN };
+    let high = A::from_f64(first);
+    (high, A::from_f64((first - high.to_f64()) + first * rest))
 }
 
 /// `t / sum` with one rounding besides those of `t`.
 #[inline(always)]
-fn quotient<V: Lane>(t: V, inverse: (V, V)) -> V {
+pub(super) fn quotient<V: Lane>(t: V, inverse: (V, V)) -> V {
     t.mul_add(inverse.0, t * inverse.1)
 }
 
@@ -179,8 +191,26 @@ fn log_total<A: Element, I: Input<A>>(job: Job, input: I, sum: &Sum<A>) -> Wide 
     if sum.max.to_f64().is_infinite() || sum.rest.high.is_nan() {
         return Wide::from(f64::NAN);
     }
-    let beside = sum.beside_largest(job, input);
-    if size_of::<A>() == 4 { Wide::from(beside.high.ln_1p()) } else { beside.ln_1p() }
+    let [high, low] = run(job, Logarithm { beside: sum.beside_largest(job, input) });
+    Wide { high, low }
+}
+
+struct Logarithm {
+    beside: Wide,
+}
+
+impl Kernel for Logarithm {
+    type Output = [f64; 2];
+    #[inline(always)]
+    fn run<S: Simd>(self, simd: S) -> [f64; 2] {
+        let fill = <f64 as Element>::Lanes::<S>::fill;
+        let x = Pair { high: fill(simd, self.beside.high), low: fill(simd, self.beside.low) };
+        let y = ln_1p_pair(x);
+        let (mut high, mut low) = ([0.0; f64::WIDTH], [0.0; f64::WIDTH]);
+        y.high.store(&mut high);
+        y.low.store(&mut low);
+        [high[0], low[0]]
+    }
 }
 
 /// The logarithm of the softmax of `x` into `out`.
@@ -198,7 +228,7 @@ pub(crate) fn log_softmax<A: Element, I: Input<A>>(job: Job, input: I, x: &[A], 
 
 /// The number as a pair of elements.
 #[inline(always)]
-fn pair<A: Element>(value: Wide) -> (A, A) {
+pub(super) fn pair<A: Element>(value: Wide) -> (A, A) {
     let high = A::from_f64(value.high);
     (high, A::from_f64((value.high - high.to_f64()) + value.low))
 }
@@ -226,19 +256,24 @@ impl<A: Element, I: Input<A>> Kernel for Logarithms<'_, A, I> {
             #[inline(always)]
             |x| {
                 let (value, low) = input.value(simd, x);
-                // (x − max) − log, both differences with their errors. Neither term is positive, so
-                // nothing cancels.
-                let (distance, mut error) = difference(value, top.0);
-                if let Some(low) = low {
-                    error = error + (low - top.1);
-                }
-                let (y, last) = difference(distance, log.0);
-                let rounded = y + (last + (error - log.1));
-                // -∞ and NaN have no errors.
-                Lane::select(y.abs().lt(y.splat(f64::INFINITY)), rounded, y)
+                logarithm(value, low, top, log)
             },
         );
     }
+}
+
+/// `(x − max) − log`, both differences with their errors. Neither term is positive, so nothing
+/// cancels.
+#[inline(always)]
+pub(super) fn logarithm<V: Lane>(x: V, x_low: Option<V>, top: (V, V), log: (V, V)) -> V {
+    let (distance, mut error) = difference(x, top.0);
+    if let Some(low) = x_low {
+        error = error + (low - top.1);
+    }
+    let (y, last) = difference(distance, log.0);
+    let rounded = y + (last + (error - log.1));
+    // -∞ and NaN have no errors.
+    Lane::select(y.abs().lt(y.splat(f64::INFINITY)), rounded, y)
 }
 
 /// `a − b` and its error (Knuth's two-sum).

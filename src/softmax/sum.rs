@@ -24,9 +24,9 @@ use crate::element::Element;
 use crate::lane::{Job, Kernel, Lane, LaneIo, run};
 
 /// Vectors of a block.
-const BLOCK: usize = 16;
+pub(crate) const BLOCK: usize = 16;
 /// More lanes than any vector has.
-const WIDEST: usize = 16;
+pub(crate) const WIDEST: usize = 16;
 
 /// Elements of a chunk.
 pub(crate) const fn chunk<A>() -> usize {
@@ -48,6 +48,7 @@ impl<A: Element> Scale<A> {
     }
 
     /// ±1, by which elements keep or reverse their order.
+    #[inline(always)]
     fn sign(self) -> A {
         if self.high < A::zero() { -A::one() } else { A::one() }
     }
@@ -74,9 +75,11 @@ impl<A: Element> Input<A> for Plain {
     fn key<V: Lane<Elem = A>>(self, x: V) -> V {
         x
     }
+    #[inline(always)]
     fn raw(self, key: A) -> A {
         key
     }
+    #[inline(always)]
     fn scalar(self, raw: A) -> (A, A) {
         (raw, A::zero())
     }
@@ -91,9 +94,11 @@ impl<A: Element> Input<A> for Scale<A> {
     fn key<V: Lane<Elem = A>>(self, x: V) -> V {
         x * self.sign().to_f64()
     }
+    #[inline(always)]
     fn raw(self, key: A) -> A {
         key * self.sign()
     }
+    #[inline(always)]
     fn scalar(self, raw: A) -> (A, A) {
         let product = raw * self.high;
         let rest = raw.mul_add(self.high, -product) + raw * self.low;
@@ -167,7 +172,8 @@ impl<A: Element, I: Input<A>> Kernel for Max<'_, A, I> {
                 largest = key[0];
             }
         }
-        largest
+        // Zeros are positive, whatever the order of the elements.
+        largest + A::zero()
     }
 }
 
@@ -199,7 +205,7 @@ struct SumKernel<'a, A, I, const COUNT: bool> {
 
 /// Adds one vector to the accumulators.
 #[inline(always)]
-fn accumulate<V: Lane>(sum: &mut V, error: &mut V, e: Exp<V>) {
+pub(crate) fn accumulate<V: Lane>(sum: &mut V, error: &mut V, e: Exp<V>) {
     let next = *sum + e.high;
     *error = *error + ((e.high - (next - *sum)) + e.low);
     *sum = next;
@@ -279,7 +285,7 @@ impl<A: Element, I: Input<A>, const COUNT: bool> Kernel for SumKernel<'_, A, I, 
 
 /// One addition in the precision that the element type needs.
 #[inline(always)]
-fn add<A: Element>(a: Wide, b: Wide) -> Wide {
+pub(crate) fn add<A: Element>(a: Wide, b: Wide) -> Wide {
     if size_of::<A>() == 4 { Wide::from(a.high + b.high) } else { a.plus(b) }
 }
 
@@ -328,6 +334,7 @@ impl<A: Element, I: Input<A>> Kernel for One<A, I> {
 }
 
 /// The scaled value of the element with this key, as a pair.
+#[inline(always)]
 pub(crate) fn scaled<A: Element, I: Input<A>>(input: I, key: A) -> (A, A) {
     input.scalar(input.raw(key))
 }
@@ -367,7 +374,17 @@ impl<A: Element> Sum<A> {
 
     /// `Σ e^(x − max) − 1`, for counted sums.
     pub(crate) fn beside_largest<I: Input<A>>(&self, job: Job, input: I) -> Wide {
-        self.rest.over(self.largest(job, input)).plus(Wide::from(self.count - 1.0))
+        beside::<A>(self.rest, self.largest(job, input), self.count)
+    }
+}
+
+/// `rest / largest + count − 1`, in the precision that the element type needs.
+#[inline(always)]
+pub(crate) fn beside<A>(rest: Wide, largest: Wide, count: f64) -> Wide {
+    if size_of::<A>() == 4 {
+        Wide::from(rest.high / largest.value() + (count - 1.0))
+    } else {
+        rest.over(largest).plus(Wide::from(count - 1.0))
     }
 }
 
@@ -387,6 +404,7 @@ pub(crate) fn sum_chunk<A: Element, I: Input<A>, const COUNT: bool>(
 }
 
 /// The shift that a lane with this largest key needs.
+#[inline(always)]
 pub(crate) fn shift<A: Element, I: Input<A>>(input: I, max: A) -> (A, A) {
     let (value, low) = scaled(input, max);
     if value.to_f64().abs() > limit::<A>() { (value, low) } else { (A::zero(), A::zero()) }
