@@ -43,7 +43,6 @@
 //! | `safetensors` | | weights from safetensors files |
 //! | `npy` | | arrays from `.npy` files |
 //! | `serde` | | [`Activation`] in configuration files |
-//! | `scalar-level` | | the scalar [`Level`] on machines that always have SIMD, for tests |
 //!
 //! # Semantics
 //!

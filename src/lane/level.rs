@@ -21,7 +21,7 @@ use fearless_simd::Simd;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Level {
-    /// One lane at a time; on targets that always have SIMD only with the feature `scalar-level`.
+    /// One lane at a time; only on targets that have no SIMD.
     Scalar,
     /// x86 SSE2.
     Sse2,
@@ -62,18 +62,15 @@ impl Level {
     fn token(self) -> Option<Token> {
         let best = Token::new();
         match self {
-            #[cfg(any(
-                feature = "scalar-level",
-                not(any(
-                    all(target_arch = "aarch64", target_feature = "neon"),
-                    all(
-                        any(target_arch = "x86", target_arch = "x86_64"),
-                        target_feature = "sse2",
-                        target_feature = "fxsr"
-                    ),
-                    all(target_arch = "wasm32", target_feature = "simd128")
-                ))
-            ))]
+            #[cfg(not(any(
+                all(target_arch = "aarch64", target_feature = "neon"),
+                all(
+                    any(target_arch = "x86", target_arch = "x86_64"),
+                    target_feature = "sse2",
+                    target_feature = "fxsr"
+                ),
+                all(target_arch = "wasm32", target_feature = "simd128")
+            )))]
             Self::Scalar => Some(Token::fallback()),
             #[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
             Self::Sse2 => best.as_sse2().map(Token::Sse2),
@@ -154,8 +151,6 @@ pub(crate) fn run<K: Kernel>(job: Job, kernel: K) -> K::Output {
     let output = match job.0 {
         Token::Avx512(simd) => vectorize(simd, kernel),
         Token::Avx2(simd) => vectorize(simd, kernel),
-        #[cfg(feature = "scalar-level")]
-        Token::Fallback(simd) => vectorize(simd, kernel),
         other => vectorize(other.as_sse2().expect("every x86-64 processor has SSE2"), kernel),
     };
     #[cfg(not(target_arch = "x86_64"))]

@@ -95,12 +95,6 @@ fn every_simd_level_gives_the_same_bits_in_f64() {
     check_levels::<f64>();
 }
 
-#[test]
-#[cfg(feature = "scalar-level")]
-fn the_scalar_level_is_among_those_that_are_tested() {
-    assert!(Level::available().contains(&Level::Scalar));
-}
-
 /// Beyond the threshold of the cheapest functions, 512 Ki elements.
 const LARGE: usize = (512 << 10) + 1000 * 33 + 5;
 
