@@ -94,9 +94,8 @@ const EXPONENT: [f64; 11] = [
 const SQRT_HALF: (f64, f64) = (core::f64::consts::FRAC_1_SQRT_2, -4.833646656726457e-17);
 const PHI_0: (f64, f64) = (0.3989422804014327, -2.49232720227773e-17);
 
-/// The zero of gelu' and the slope of gelu' there, as pairs; the low part of the zero is one unit above the nearest, where its
-/// product with the slope is nearer to the value at the input closest to the zero (0.975 ULP, not 1.025).
-const ROOT: (f64, f64) = (-0.7517915246935645, 1.4956759177009886e-17);
+/// The zero of gelu' and the slope of gelu' there, as pairs.
+const ROOT: (f64, f64) = (-0.7517915246935645, 1.4956759177009883e-17);
 const ROOT_SLOPE: (f64, f64) = (0.4314939923140469, 2.7308688141129613e-17);
 /// `rest` in `gelu'(ROOT + t) = t (ROOT_SLOPE + t rest(t))` for `|t| <= 1/8`, made by `tools/erf.py near`: degree 9,
 /// relative error 2^-57.91.
