@@ -167,6 +167,43 @@ fn scaled_softmax_is_within_2_ulp_of_the_exact_product() {
     scaled::<f64>();
 }
 
+/// Within 2 ULP; beyond that `f64` results may only be off by what double-double itself resolves,
+/// here and in the reference: results below 1e-15 have no more digits than that.
+fn normalised<A: Element>(lengths: &[usize]) {
+    let resolution = if size_of::<A>() == 4 { 0.0 } else { 2f64.powi(-98) };
+    let mut rng = StdRng::seed_from_u64(11);
+    let check = |p: &[f64]| {
+        let x: Array1<A> = p.iter().map(|p| A::from_f64(p.ln())).collect();
+        let exact = Exact::new(&x, 1.0).logsumexp();
+        for lse in [x.logsumexp(Axis(0))[()], x.softmax_with_logsumexp(Axis(0)).1[()]] {
+            let error = ulp_error(lse, exact);
+            let distance = exact.0.add(Dd(-Element::to_f64(lse), 0.0)).0.abs();
+            assert!(
+                error <= 2.0 || distance <= resolution,
+                "{} {} elements: {error} ULP, {lse:?} {distance:e}",
+                A::NAME,
+                p.len()
+            );
+        }
+    };
+    check(&[0.3, 0.7]);
+    check(&[0.5, 0.25, 0.25]);
+    check(&[0.1; 10]);
+    for &len in lengths {
+        for off in [0.0, 1e-3, -1e-7, 1e-12, -1e-15] {
+            let p: Vec<f64> = (0..len).map(|_| rng.random_range(1e-9..1.0f64).powi(3)).collect();
+            let sum: f64 = p.iter().sum();
+            check(&p.iter().map(|p| p / sum * (1.0 + off)).collect::<Vec<_>>());
+        }
+    }
+}
+
+#[test]
+fn logsumexp_of_logarithms_of_probabilities_is_within_2_ulp() {
+    normalised::<f32>(&[2, 3, 7, 17, 64, 300, 5000]);
+    normalised::<f64>(&[2, 3, 7, 17, 64, 300, 3000]);
+}
+
 #[test]
 fn order_is_kept_between_adjacent_numbers() {
     // Around every place where the power of two changes.

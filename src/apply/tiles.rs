@@ -79,6 +79,10 @@ impl<A: Element> Tiles<'_, A> {
             return false;
         };
         let group = len * A::WIDTH;
+        // A few lanes would leave most of a vector empty.
+        if out.len() < group / 2 {
+            return false;
+        }
         let (mut from, mut to) = ([A::zero(); SHORT * WIDEST], [A::zero(); SHORT * WIDEST]);
         let (from, to) = (&mut from[..group], &mut to[..group]);
         for (i, out) in out.chunks_mut(group).enumerate() {

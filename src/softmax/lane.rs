@@ -295,18 +295,57 @@ pub(crate) fn logsumexp<A: Element, I: Input<A>>(job: Job, input: I, x: &[A]) ->
     let log = log_total(job, input, &sum);
     let (top, top_low) = scaled(input, sum.max);
     let result = Wide::sum(top.to_f64(), top_low.to_f64()).plus(log);
-    // Where the two nearly cancel, the digits of the logarithm do not suffice.
-    let result = if result.high.abs() < 0.25 * log.high {
-        careful(x, top.to_f64()).unwrap_or(result)
-    } else {
-        result
-    };
-    A::from_f64(result.value())
+    if result.high.abs() >= 0.25 * log.high {
+        return A::from_f64(result.value());
+    }
+    A::from_f64(careful(job, input, x, Wide::sum(top.to_f64(), top_low.to_f64())))
 }
 
-/// The same in double-double, for the rare lanes whose result is near 0.
-fn careful<A: Element>(_x: &[A], _top: f64) -> Option<Wide> {
-    None
+/// `ln Σ e^x` where maximum and logarithm nearly cancel, as for the logarithms of probabilities:
+/// the digits of the usual sum do not suffice. `f32` lanes are summed as `f64` first.
+#[cold]
+fn careful<A: Element, I: Input<A>>(job: Job, input: I, x: &[A], top: Wide) -> f64 {
+    if size_of::<A>() == 4 {
+        let wide = |&x: &A| {
+            let (high, low) = input.scalar(x);
+            high.to_f64() + low.to_f64()
+        };
+        let x: Vec<f64> = x.iter().map(wide).collect();
+        let log = log_total(job, Plain, &sum::<f64, Plain, true>(job, Plain, &x));
+        // Its error is below 2^-53 of the logarithm: enough for 24 digits unless this is tiny.
+        let result = top.plus(log).value();
+        if result.abs() > 2f64.powi(-26) * log.high {
+            return result;
+        }
+    }
+    top.plus(run(job, Beside { input, x, top }).ln_1p()).value()
+}
+
+/// `Σ e^(x − max) − 1` in double-double, one element after the other.
+struct Beside<'a, A, I> {
+    input: I,
+    x: &'a [A],
+    top: Wide,
+}
+
+impl<A: Element, I: Input<A>> Kernel for Beside<'_, A, I> {
+    type Output = Wide;
+    #[inline(always)]
+    fn run<S: Simd>(self, _simd: S) -> Wide {
+        let mut sum = Wide::ZERO;
+        let mut counted = false;
+        for &x in self.x {
+            let (high, low) = self.input.scalar(x);
+            let distance = Wide::sum(high.to_f64(), low.to_f64()).plus(self.top.negated());
+            // One of the largest is the 1 that is left out.
+            if distance == Wide::ZERO && !counted {
+                counted = true;
+            } else {
+                sum = sum.plus(distance.exp());
+            }
+        }
+        sum
+    }
 }
 
 /// The statistics of a slice.

@@ -102,6 +102,7 @@ impl Wide {
     /// `e^self − 1` for `|self| <= 0.35`, relative error about 2^-98: the Taylor series of
     /// `e^(self/32) − 1`, whose terms from the 13th on are below 2^-110 of it, doubled five times
     /// by `(1 + y)² − 1 = y (2 + y)`.
+    #[inline(always)]
     fn exp_m1_small(self) -> Self {
         let x = self.scaled(0.03125);
         let mut sum = Self::ZERO;
@@ -116,6 +117,7 @@ impl Wide {
     }
 
     /// The nearest multiple `k` of ln 2, and `self − k ln 2`.
+    #[inline(always)]
     fn reduced(self) -> (f64, Self) {
         let k = (self.high * LOG2_E).round_ties_even();
         let multiple = Self::product(-k, LN_2)
@@ -125,6 +127,7 @@ impl Wide {
     }
 
     /// `e^self`, relative error about 2^-98; for `|self| < 1000` and results within range.
+    #[inline(always)]
     pub(crate) fn exp(self) -> Self {
         if self.high.is_nan() || self.high <= -1000.0 {
             // NaN stays, and everything below underflows.
