@@ -40,6 +40,7 @@ mod backward;
 mod exp;
 mod lane;
 mod masked;
+mod max;
 mod project;
 mod stats;
 mod sum;

@@ -116,6 +116,13 @@ const FRAC_1_SQRT_2: (f64, f64) = (core::f64::consts::FRAC_1_SQRT_2, -4.83364665
 const FRAC_1_SQRT_TAU: (f64, f64) = (0.3989422804014327, -2.49232720227773e-17);
 const SQRT_FRAC_2_PI: (f64, f64) = (0.7978845608028654, -4.98465440455546e-17);
 /// The constants of definitions are these decimal numbers themselves, not the doubles near them.
+/// The zero of gelu' in three parts, and the first terms of its Taylor series there; by mpmath, 80 digits.
+const GELU_ROOT: [f64; 3] = [-0.7517915246935645, 1.4956759177009883e-17, 5.384040947833005e-34];
+const GELU_SLOPE_TAYLOR: [(f64, f64); 3] = [
+    (0.4314939923140469, 2.7308688141129613e-17),
+    (0.388284982990552, 2.3344842362524718e-17),
+    (-0.018199676398671087, 6.243663267436504e-20),
+];
 const GELU_CUBIC: (f64, f64) = (0.044715, 2.1960211427085595e-18);
 const QUICK: (f64, f64) = (1.702, 4.263256414560601e-17);
 const SELU_SCALE: (f64, f64) = (1.0507009873554805, 3.9874847667154144e-17);
@@ -325,7 +332,7 @@ pub fn formula<N: Num>(name: &str) -> Option<Formula<N>> {
     const GELU: &[f64] = &[
         0.0,
         0.5,
-        0.7071,
+        core::f64::consts::FRAC_1_SQRT_2,
         0.751791524693564,
         1.0,
         1.414,
@@ -465,6 +472,13 @@ pub fn formula<N: Num>(name: &str) -> Option<Formula<N>> {
         "gelu" => Formula {
             function: |x, _| n::<N>(x) * normal_cdf(n(x)),
             derivative: |x, _| {
+                let [root, low @ ..] = GELU_ROOT;
+                if (x - root).abs() < 1e-6 {
+                    // The terms cancel: a Taylor polynomial about the zero instead, good to 2⁻⁷⁵.
+                    let d = n::<N>(x) - n(root) - N::pair((low[0], low[1]));
+                    let [first, second, third] = GELU_SLOPE_TAYLOR.map(N::pair);
+                    return d * (first + d * (second + d * third));
+                }
                 let v = n::<N>(x);
                 let density = N::pair(FRAC_1_SQRT_TAU) * (v * v * n(-0.5)).exp();
                 normal_cdf(v) + v * density
