@@ -7,13 +7,14 @@ use crate::activation::Cost;
 
 /// The smallest number of elements that is worth two threads.
 ///
-/// | cost     | elements | measured by |
-/// |----------|----------|-------------|
-/// | Light    | 512 Ki   | `cargo bench --bench parallel`, 2 cores of AMD Zen 3 |
-/// | Moderate | 128 Ki   | the same    |
-/// | Heavy    | 64 Ki    | the same    |
+/// | cost     | elements | time of one thread |
+/// |----------|----------|--------------------|
+/// | Light    | 512 Ki   | about 50 µs        |
+/// | Moderate | 128 Ki   | about 90 µs        |
+/// | Heavy    | 64 Ki    | about 90 µs        |
 ///
-/// Fork and join cost 25 to 85 µs from a thread outside the pool.
+/// Fork and join cost 25 to 85 µs from a thread outside the pool (2 cores of AMD Zen 3): below these
+/// sizes that is most of the work. `cargo bench --bench parallel` times both sides of each.
 #[cfg(feature = "rayon")]
 const fn threshold(cost: Cost) -> usize {
     match cost {
