@@ -190,11 +190,11 @@ pub trait Elementwise: Copy + Send + Sync {
 /// whole domain, with the default parameters.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Bounds {
-    /// Of the function, in `f32`: over all 2³² inputs.
+    /// Of the function, in `f32`.
     pub f32: f64,
     /// Of the function, in `f64`.
     pub f64: f64,
-    /// Of the derivative, in `f32`: over all 2³² inputs.
+    /// Of the derivative, in `f32`.
     pub derivative_f32: f64,
     /// Of the derivative, in `f64`.
     pub derivative_f64: f64,

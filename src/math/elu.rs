@@ -5,13 +5,13 @@ use super::exp::{exp_m1_pair, split};
 use super::wide::{Grade, wide};
 use crate::lane::Lane;
 
-/// `factor · (eᶻ − 1)` for `z = x + low <= 0`, within 0.6 ULP.
+/// `factor · (eᶻ − 1)` for `z = x + low <= 0`, within 0.78 ULP.
 #[inline(always)]
 pub(crate) fn exp_m1_below<V: Lane>(x: V, low: Option<V>, factor: Pair<V>) -> V {
     exp_m1_pair(x.at_least(x.constant(-20.0, -40.0)), low).times_pair(factor).round()
 }
 
-/// `factor · eᶻ` for `z = x + low <= 0`, within 0.6 ULP, subnormal results included; `f64` lanes only.
+/// `factor · eᶻ` for `z = x + low <= 0`, within 0.78 ULP, subnormal results included; `f64` lanes only.
 #[inline(always)]
 pub(crate) fn exp_below<V: Lane>(x: V, low: Option<V>, factor: Pair<V>) -> V {
     const OFFSET: i32 = 128;

@@ -28,7 +28,7 @@ const Q: Table<6, 11> = Table {
 };
 
 /// The same with errors relative to `eʳ`: 2^-28.23 in f32 (degree 4), 2^-57.88 in f64 (degree 9).
-const Q_SHORT: Table<5, 10> = Table {
+pub(crate) const Q_SHORT: Table<5, 10> = Table {
     single: [0.49999994, 0.1666652, 0.041668236, 0.008368825, 0.0013823535],
     double: [
         0.5000000000000011,

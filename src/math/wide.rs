@@ -26,19 +26,8 @@ const G_RELATIVE: [f64; 7] = [
     0.00019834148787813117,
 ];
 
-/// `q` in `eʳ = 1 + r + r² q(r)`, degree 9, error 2^-57.88 relative to `eʳ`; as in `exp.rs`.
-const Q: [f64; 10] = [
-    0.5000000000000011,
-    0.1666666666666643,
-    0.041666666666526665,
-    0.008333333333484376,
-    0.0013888888944478118,
-    0.00019841269527302066,
-    2.480149226237874e-05,
-    2.7557568372847547e-06,
-    2.7630537645534996e-07,
-    2.5005695411364497e-08,
-];
+/// `q` in `eʳ = 1 + r + r² q(r)`, as in `exp.rs`.
+const Q: [f64; 10] = super::exp::Q_SHORT.double;
 
 /// How exact an exponential must be.
 #[derive(Clone, Copy, PartialEq)]
