@@ -1,332 +1,266 @@
-"""Measures ndarray-activations and its peers in one sitting, interleaved, and writes a table and a plot.
+"""Measures ndarray-activations and its peers in one sitting, interleaved, and writes tables and a plot.
 
     ./setup.sh                                   once
-    .venv/bin/python measure.py                  everything, one thread and two
-    .venv/bin/python measure.py --threads 1 --rows elementwise --quick
+    .venv/bin/python measure.py                  everything, one thread and two; about 20 minutes
+    .venv/bin/python measure.py --docs           the same, written to docs/PERFORMANCE.md and the README
+    .venv/bin/python measure.py --quick          a few rows, to see that all of it works
+    .venv/bin/python measure.py --resume         goes on where the last run was stopped
 
-Every row is a function, an element type and a size. All implementations of a row are prepared first and their answers
-compared; then they are timed in turn, A B C A B C ..., for several rounds, and the median of the rounds is kept. The Rust
-ones run in a server process that takes a line for each step; each timed piece is long against the cost of the clock.
+A row is a function, an element type, a shape and a form: `into` a ready buffer, `inplace`, or `alloc`ating. A library that
+has no such form is measured in the nearest one that it has (jax and tensorflow always make new arrays). All implementations of
+a row are prepared first and their answers compared; then they are timed in turn, A B C, C B A, A B C ..., and the median of
+the rounds is kept. The Rust ones run in server processes that take a line for each step; each timed piece is long against
+the cost of the clock. Before a piece on several threads there is a pause, in which the threads of the peer before stop spinning.
 """
 
 import argparse
 import json
 import math
 import os
-import platform
 import subprocess
 import sys
 import tempfile
 import time
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-HERE = Path(__file__).parent
-ROUNDS = 7
-PIECE = 0.03
+HERE = Path(__file__).resolve().parent
+ROUNDS = range(3, 8)
+PIECE = 0.012
+ROW_SECONDS = 2.0
+PAUSE = 0.004
 
 ELEMENTWISE = ["relu", "leaky_relu", "sigmoid", "tanh", "gelu", "gelu_tanh", "silu", "mish", "softplus", "elu"]
 SOFTMAX = [
     ("65536x10", 1), ("65536x10", 0), ("4096x1000", 1), ("4096x1000", 0), ("1024x1024", 1), ("1024x1024", 0),
-    ("64x131072", 1), ("64x131072", 0), ("96x512x512", 2), ("1x16777216", 1),
+    ("64x131072", 1), ("64x131072", 0), ("8x12x512x512", 3), ("1x16777216", 1),
 ]
+DOUBLE_SOFTMAX = ("65536x10", "4096x1000", "1024x1024")
+PYTHON = ["torch", "jax", "tensorflow", "onnxruntime", "numpy"]
+RUST = ["ours", "rten", "candle", "naive", "copy"]
+TINY = ["ours", "naive", "torch", "numpy"]
+CURVE = ["ours", "torch", "jax", "onnxruntime", "rten", "copy"]
+LABELS = {4096: "4 Ki", 65536: "64 Ki", 1 << 24: "16 Mi"}
+FORMS = {"into": "into a buffer", "inplace": "in place", "alloc": "allocating"}
 
 
-def rows(kind, quick):
-    if kind in ("elementwise", "all"):
-        for dtype in ("f32", "f64"):
-            for size in (4096, 65536) if not quick else (65536,):
-                for name in ELEMENTWISE:
-                    yield "map", name, dtype, str(size), 0, "into"
-        if not quick:
-            for name in ELEMENTWISE:
-                for form in ("into", "alloc"):
-                    yield "map", name, "f32", str(1 << 24), 0, form
-    if kind in ("softmax", "all"):
-        for dtype in ("f32", "f64"):
-            for shape, axis in SOFTMAX:
-                if dtype == "f64" and shape not in ("1024x1024", "4096x1000", "65536x10"):
-                    continue
-                for name in ("softmax", "log_softmax"):
-                    yield name, name, dtype, shape, axis, "into"
+@dataclass
+class Row:
+    group: str
+    kind: str
+    name: str
+    dtype: str
+    shape: str
+    axis: int = 0
+    form: str = "into"
+    only: list = None
+    layers: list = field(default=None, repr=False)
+
+    def key(self):
+        return f"{self.group}/{self.name} {self.dtype} {self.shape} {self.axis} {self.form}"
+
+    def lengths(self):
+        return tuple(int(n) for n in self.shape.split("x"))
+
+
+def rows(threads, quick):
+    """All rows for a number of threads; small arrays are the same on any number."""
+    sizes = {4096: ["into"], 65536: ["into"], 1 << 24: ["into", "inplace", "alloc"]}
+    for dtype in ("f32", "f64"):
+        for size, forms in sizes.items():
+            if (size == 4096 and threads > 1) or (quick and size != 65536):
+                continue
+            for form in forms:
+                group = f"Element-wise, {dtype}, {LABELS[size]}, {FORMS[form]}"
+                for name in ELEMENTWISE[2:4] if quick else ELEMENTWISE:
+                    yield Row(group, "map", name, dtype, str(size), 0, form)
+    for dtype in ("f32", "f64"):
+        for kind in ("softmax", "log_softmax"):
+            for shape, axis in SOFTMAX[2:3] if quick else SOFTMAX:
+                if dtype == "f32" or shape in DOUBLE_SOFTMAX:
+                    yield Row(f"{kind}, {dtype}", kind, kind, dtype, shape, axis)
+    for batch in (1, 32) if quick else (1, 32, 256, 4096):
+        yield Row("Networks, f32", "forward", "relu", "f32", "784x512x256x10", batch)
+    if not quick:
+        yield Row("Networks, f32", "forward", "gelu", "f32", "4096x4096", 256)
+    if threads == 1:
+        for name in ("relu", "sigmoid"):
+            for size in (4, 64) if quick else (1, 2, 4, 8, 16, 32, 64):
+                yield Row("Tiny arrays, f32, allocating, nanoseconds a call", "map", name, "f32", str(size), 0, "alloc", TINY)
+    if not quick:
+        for name in ("relu", "sigmoid", "gelu"):
+            for power in (6, 9, 15, 18, 20, 22):
+                yield Row("Curve", "map", name, "f32", str(1 << power), 0, "into", CURVE)
 
 
 class Server:
-    """The Rust side."""
+    """A process of Rust code; one for each implementation, so that none warms another's pool or memory."""
 
     def __init__(self, threads):
+        folder = Path(os.environ.get("CARGO_TARGET_DIR", HERE / "target"))
         environment = dict(os.environ, RAYON_NUM_THREADS=str(threads))
-        binary = HERE / "target" / "release" / "peers"
-        self.process = subprocess.Popen([binary], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment)
+        self.process = subprocess.Popen(
+            [folder / "release" / "peers"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment
+        )
 
     def ask(self, line):
         self.process.stdin.write(line + "\n")
         self.process.stdin.flush()
-        return self.process.stdout.readline().strip()
+        answer = self.process.stdout.readline().strip()
+        if not answer:
+            raise RuntimeError(f"the server died of: {line}")
+        return answer
 
 
 class RustCase:
     def __init__(self, server, implementation, row, path):
-        kind, name, dtype, shape, axis, form = row
-        self.server = server
-        answer = server.ask(f"prepare {implementation} {kind} {name} {dtype} {shape} {axis} {form} {path}")
+        self.server, self.path = server, path
+        answer = server.ask(f"prepare {implementation} {row.kind} {row.name} {row.dtype} {row.shape} {row.axis} {row.form} {path}")
         if answer != "ok":
             raise NotImplementedError(answer)
 
     def output(self):
         import numpy as np
 
-        with tempfile.NamedTemporaryFile(suffix=".npy") as file:
-            assert self.server.ask(f"output {file.name}") == "ok"
-            return np.load(file.name)
+        path = self.path.with_name("y.npy")
+        assert self.server.ask(f"output {path}") == "ok"
+        return np.load(path)
 
-    def seconds(self):
-        return float(self.server.ask(f"run {PIECE}")) * 1e-9
-
-
-class PythonCase:
-    def __init__(self, call, output):
-        self.call, self.output = call, output
-
-    def seconds(self):
-        self.call()
-        begun = time.perf_counter()
-        self.call()
-        batch = max(1, int(0.001 / max(time.perf_counter() - begun, 1e-7)))
-        times, started = [], time.perf_counter()
-        while time.perf_counter() - started < PIECE or len(times) < 3:
-            begun = time.perf_counter()
-            for _ in range(batch):
-                self.call()
-            times.append((time.perf_counter() - begun) / batch)
-        return sorted(times)[len(times) // 2]
+    def nanoseconds(self, seconds):
+        return float(self.server.ask(f"run {seconds}"))
 
 
-def torch_case(row, x, threads):
-    import torch
+class Bench:
+    """What stays from row to row of one process."""
 
-    torch.set_num_threads(threads)
-    kind, name, _, _, axis, form = row
-    t = torch.from_numpy(x)
-    aten = torch.ops.aten
-    if kind == "map":
-        into = {
-            "relu": lambda y: torch.clamp(t, min=0, out=y), "leaky_relu": lambda y: aten.leaky_relu.out(t, 0.01, out=y),
-            "sigmoid": lambda y: torch.sigmoid(t, out=y), "tanh": lambda y: torch.tanh(t, out=y),
-            "gelu": lambda y: aten.gelu.out(t, out=y), "gelu_tanh": lambda y: aten.gelu.out(t, approximate="tanh", out=y),
-            "silu": lambda y: aten.silu.out(t, out=y), "mish": lambda y: aten.mish.out(t, out=y),
-            "softplus": lambda y: aten.softplus.out(t, out=y), "elu": lambda y: aten.elu.out(t, out=y),
-        }[name]
-    elif kind == "softmax":
-        into = lambda y: torch.softmax(t, axis, out=y)
-    else:
-        into = lambda y: torch.log_softmax(t, axis, out=y)
-    y = torch.empty_like(t)
-    if form == "alloc":
-        return PythonCase(lambda: into(torch.empty_like(t)), lambda: into(y).numpy())
-    return PythonCase(lambda: into(y), lambda: into(y).numpy())
+    def __init__(self, threads, names, folder):
+        import cases
 
+        self.python, self.threads, self.names, self.folder = cases.PYTHON, threads, names, Path(folder)
+        self.servers, self.input = {}, (None, None)
 
-def jax_case(row, x, threads):
-    import jax
+    def prepare_input(self, row):
+        """The same normally distributed numbers for every row of a shape."""
+        import numpy as np
 
-    jax.config.update("jax_enable_x64", True)
-    kind, name, _, _, axis, _ = row
-    functions = {
-        "relu": jax.nn.relu, "leaky_relu": jax.nn.leaky_relu, "sigmoid": jax.nn.sigmoid, "tanh": jax.numpy.tanh,
-        "gelu": lambda v: jax.nn.gelu(v, approximate=False), "gelu_tanh": jax.nn.gelu, "silu": jax.nn.silu,
-        "mish": jax.nn.mish, "softplus": jax.nn.softplus, "elu": jax.nn.elu,
-        "softmax": lambda v: jax.nn.softmax(v, axis), "log_softmax": lambda v: jax.nn.log_softmax(v, axis),
-    }
-    f = jax.jit(functions[name])
-    v = jax.device_put(x)
-    return PythonCase(lambda: f(v).block_until_ready(), lambda: __import__("numpy").asarray(f(v)))
-
-
-def tensorflow_case(row, x, threads):
-    import tensorflow as tf
-
-    kind, name, _, _, axis, _ = row
-    functions = {
-        "relu": tf.nn.relu, "leaky_relu": lambda v: tf.nn.leaky_relu(v, 0.01), "sigmoid": tf.sigmoid, "tanh": tf.tanh,
-        "gelu": lambda v: tf.nn.gelu(v, approximate=False), "gelu_tanh": lambda v: tf.nn.gelu(v, approximate=True),
-        "silu": tf.nn.silu, "softplus": tf.nn.softplus, "elu": tf.nn.elu,
-        "mish": lambda v: v * tf.tanh(tf.nn.softplus(v)),
-        "softmax": lambda v: tf.nn.softmax(v, axis), "log_softmax": lambda v: tf.nn.log_softmax(v, axis),
-    }
-    f, v = tf.function(functions[name]), tf.constant(x)
-    return PythonCase(lambda: f(v), lambda: f(v).numpy())
-
-
-def onnxruntime_case(row, x, threads):
-    import numpy as np
-    import onnx
-    import onnxruntime as ort
-
-    kind, name, dtype, _, axis, _ = row
-    operators = {
-        "relu": ("Relu", {}), "leaky_relu": ("LeakyRelu", {"alpha": 0.01}), "sigmoid": ("Sigmoid", {}), "tanh": ("Tanh", {}),
-        "gelu": ("Gelu", {}), "gelu_tanh": ("Gelu", {"approximate": "tanh"}), "mish": ("Mish", {}), "softplus": ("Softplus", {}),
-        "elu": ("Elu", {}), "softmax": ("Softmax", {"axis": axis}), "log_softmax": ("LogSoftmax", {"axis": axis}),
-    }
-    element = onnx.TensorProto.FLOAT if dtype == "f32" else onnx.TensorProto.DOUBLE
-    value = lambda label: onnx.helper.make_tensor_value_info(label, element, list(x.shape))
-    if name == "silu":
-        nodes = [onnx.helper.make_node("Sigmoid", ["x"], ["s"]), onnx.helper.make_node("Mul", ["x", "s"], ["y"])]
-    else:
-        operator, attributes = operators[name]
-        nodes = [onnx.helper.make_node(operator, ["x"], ["y"], **attributes)]
-    graph = onnx.helper.make_graph(nodes, "row", [value("x")], [value("y")])
-    model = onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", 20)], ir_version=9)
-    options = ort.SessionOptions()
-    options.intra_op_num_threads = threads
-    options.log_severity_level = 4
-    session = ort.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
-    y = np.empty_like(x)
-    binding = session.io_binding()
-    binding.bind_input("x", "cpu", 0, x.dtype, x.shape, x.ctypes.data)
-    binding.bind_output("y", "cpu", 0, y.dtype, y.shape, y.ctypes.data)
-    case = PythonCase(lambda: session.run_with_iobinding(binding), lambda: (session.run_with_iobinding(binding), y)[1])
-    case.keep = (x, y)
-    return case
-
-
-def numpy_case(row, x, threads):
-    import numpy as np
-    import scipy.special as sp
-
-    kind, name, _, _, axis, form = row
-    y = np.empty_like(x)
-    functions = {
-        "relu": lambda out: np.maximum(x, 0, out=out), "tanh": lambda out: np.tanh(x, out=out),
-        "sigmoid": lambda out: sp.expit(x, out=out), "softplus": lambda out: np.logaddexp(x, x.dtype.type(0), out=out),
-        "softmax": lambda out: sp.softmax(x, axis), "log_softmax": lambda out: sp.log_softmax(x, axis),
-        "silu": lambda out: np.multiply(x, sp.expit(x, out=out), out=out),
-    }
-    if name not in functions:
-        raise NotImplementedError(name)
-    f = functions[name]
-    out = y if form == "into" else None
-    if form != "into" and name == "silu":
-        raise NotImplementedError(name)
-    return PythonCase(lambda: f(out), lambda: f(out))
-
-
-PYTHON = {"torch": torch_case, "jax": jax_case, "tensorflow": tensorflow_case, "onnxruntime": onnxruntime_case, "numpy": numpy_case}
-RUST = ["ours", "rten", "candle", "naive"]
-
-
-def measure_row(row, threads, names, folder):
-    """Returns {implementation: nanoseconds per element}."""
-    import numpy as np
-
-    kind, name, dtype, shape, axis, form = row
-    shape = tuple(int(n) for n in shape.split("x"))
-    generator = np.random.default_rng(7)
-    x = (generator.standard_normal(shape) * 3).astype(np.float32 if dtype == "f32" else np.float64)
-    path = Path(folder) / "x.npy"
-    np.save(path, x)
-    cases, answers = {}, {}
-    for label in names:
-        try:
-            if label in RUST:
-                case = RustCase(SERVERS.setdefault(label, Server(threads)), label, row, path)
+        about = (row.kind == "forward", row.dtype, row.shape, row.axis if row.kind == "forward" else 0)
+        if self.input[0] != about:
+            generator = np.random.default_rng(7)
+            lengths = row.lengths()
+            normal = lambda *shape: generator.standard_normal(shape, dtype=np.float32)
+            if row.kind == "forward":
+                x = normal(row.axis, lengths[0])
+                layers = [(normal(n, m) * (2 / m) ** 0.5, normal(n) * 0.1) for m, n in zip(lengths, lengths[1:])]
+                layers = [(w.astype(np.float32), b.astype(np.float32)) for w, b in layers]
+                for index, (w, b) in enumerate(layers):
+                    np.save(self.folder / f"w{index}.npy", w)
+                    np.save(self.folder / f"b{index}.npy", b)
             else:
-                case = PYTHON[label](row, x, threads)
-            answers[label] = np.asarray(case.output()).astype(np.float64)
-            cases[label] = case
-        except (NotImplementedError, KeyError) as why:
-            if label == "ours":
-                sys.exit(f"ours cannot do {row}: {why}")
-        except Exception as why:  # a peer that lacks a kernel for the row is left out of it, and said so
-            print(f"  {label} left out of {row}: {str(why).splitlines()[0][:100]}", file=sys.stderr)
-    ours = answers["ours"]
-    for label, answer in answers.items():
-        # Loose peers are loose on purpose: 1e-3 tells a wrong function from a loose one.
-        worst = np.max(np.abs(answer.reshape(ours.shape) - ours) / (np.abs(ours) + 1e-2))
-        if worst > 1e-3:
-            print(f"  {label} disagrees on {row}: {worst:.1e}", file=sys.stderr)
-    answers.clear()
-    times = {label: [] for label in cases}
-    for _ in range(ROUNDS):
-        for label, case in cases.items():
-            times[label].append(case.seconds())
-    return {label: sorted(t)[len(t) // 2] * 1e9 / math.prod(shape) for label, t in times.items()}
+                x, layers = normal(*lengths) * np.float32(3), None
+                x = x.astype(np.float32 if row.dtype == "f32" else np.float64)
+            np.save(self.folder / "x.npy", x)
+            self.input = (about, (x, layers))
+        x, row.layers = self.input[1]
+        return x
+
+    def prepare(self, label, row, x):
+        if label in RUST:
+            if label not in self.servers:
+                self.servers[label] = Server(self.threads)
+            return RustCase(self.servers[label], label, row, self.folder / "x.npy")
+        return self.python[label](row, x, self.threads)
+
+    def measure(self, row):
+        """Nanoseconds of one call of each implementation, and what is to be said about the answers."""
+        import numpy as np
+
+        x = self.prepare_input(row)
+        cases, answers, notes = {}, {}, []
+        some = slice(None, None, max(1, x.size // 200_000))
+        for label in self.names:
+            if row.only and label not in row.only:
+                continue
+            try:
+                case = self.prepare(label, row, x)
+                answers[label] = np.asarray(case.output()).reshape(-1)[some].astype(np.float64)
+                cases[label] = case
+            except (NotImplementedError, KeyError) as why:
+                if label == "ours":
+                    sys.exit(f"ours cannot do {row}: {why}")
+            except Exception as why:  # a peer that lacks a kernel for the row is left out of it, and it is said so
+                notes.append(f"{label} failed: {str(why).splitlines()[0][:80]}")
+        ours = answers["ours"]
+        wrong = []
+        for label, answer in answers.items():
+            # Loose peers are loose on purpose: this tells a wrong function from a loose one.
+            worst = np.max(np.abs(answer - ours) / (np.abs(ours) + 1e-2))
+            if label != "copy" and not worst < 1e-3:
+                wrong.append(label)
+                notes.append(f"{label} differs by {worst:.0e}")
+        if len(wrong) * 2 > len(answers):
+            sys.exit(f"the answers of ours differ from most others: {row} {notes}")
+        del answers
+        times = {label: [] for label in cases}
+        begun = time.perf_counter()
+        for index in range(ROUNDS.stop):
+            if index >= ROUNDS.start and time.perf_counter() - begun > ROW_SECONDS:
+                break
+            for label in list(cases) if index % 2 == 0 else reversed(cases):
+                if self.threads > 1:
+                    time.sleep(PAUSE)
+                times[label].append(cases[label].nanoseconds(PIECE))
+        return {label: sorted(t)[len(t) // 2] for label, t in times.items()}, notes
 
 
-SERVERS = {}
-
-
-def worker(threads, kind, quick, out, names):
+def worker(threads, quick, out, names, only):
     """One process for each number of threads, since some peers fix it at their start."""
+    os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[-threads:])
     from tqdm import tqdm
 
-    results = []
-    todo = list(rows(kind, quick))
-    with tempfile.TemporaryDirectory() as folder:
-        for row in tqdm(todo, desc=f"{threads} thread{'s' * (threads > 1)}", file=sys.stderr):
-            results.append({"row": row, "threads": threads, "ns": measure_row(row, threads, names, folder)})
-            Path(out).write_text(json.dumps(results))
-
-
-def processor():
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-        return next(line.split(":")[1].strip() for line in lines if line.startswith("model name"))
-    except (OSError, StopIteration):
-        return platform.processor()
-
-
-def table(results, names):
-    lines = [f"Measured on {time.strftime('%Y-%m-%d')}, {processor()}, {os.cpu_count()} cores. Nanoseconds per element, medians of {ROUNDS} interleaved rounds.", ""]
-    for threads in sorted({r["threads"] for r in results}):
-        lines += [f"### {threads} thread{'s' * (threads > 1)}", "", "| row | " + " | ".join(names) + " | best peer / ours |", "|---" * (len(names) + 2) + "|"]
-        ratios = []
-        for r in results:
-            if r["threads"] != threads:
-                continue
-            kind, name, dtype, shape, axis, form = r["row"]
-            label = f"{name} {dtype} {shape}" + (f" axis {axis}" if kind != "map" else "") + (" allocating" if form == "alloc" else "")
-            ns = r["ns"]
-            best = min(v for k, v in ns.items() if k != "ours") if len(ns) > 1 else float("nan")
-            ratios.append(best / ns["ours"])
-            lines.append(f"| {label} | " + " | ".join(f"{ns[k]:.3g}" if k in ns else "-" for k in names) + f" | {ratios[-1]:.2f} |")
-        mean = math.exp(sum(map(math.log, ratios)) / len(ratios))
-        lines += ["", f"Geometric mean of the last column: {mean:.2f}; rows behind: {sum(v < 1 for v in ratios)} of {len(ratios)}.", ""]
-    return "\n".join(lines)
+    done = {(r["threads"], r["key"]) for r in map(json.loads, Path(out).read_text().splitlines())}
+    todo = [r for r in rows(threads, quick) if (threads, r.key()) not in done and (not only or only in r.group.lower())]
+    memory = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
+    with tempfile.TemporaryDirectory(dir=memory) as folder, open(out, "a") as file:
+        bench = Bench(threads, names, folder)
+        for row in tqdm(todo, desc=f"{threads} thread{'s' * (threads > 1)}", file=sys.stderr, mininterval=1, disable=not todo):
+            ns, notes = bench.measure(row)
+            about = {k: v for k, v in asdict(row).items() if k not in ("layers", "only")}
+            result = {"threads": threads, "key": row.key(), **about, "elements": math.prod(row.lengths()), "ns": ns, "notes": notes}
+            file.write(json.dumps(result) + "\n")
+            file.flush()
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--threads", type=int, action="append", help="1 and 2 by default")
-    parser.add_argument("--rows", choices=["elementwise", "softmax", "all"], default="all")
+    parser.add_argument("--rows", default="", help="only the groups whose title has this in it: softmax, networks, 16 mi ...")
     parser.add_argument("--quick", action="store_true")
+    parser.add_argument("--resume", action="store_true")
+    parser.add_argument("--docs", action="store_true", help="write to docs/ and to the README instead of results.md")
     parser.add_argument("--peers", help="comma-separated; all by default")
-    parser.add_argument("--out", default=str(HERE / "results.md"))
     parser.add_argument("--worker", nargs=2, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     names = ["ours"] + [n for n in (arguments.peers.split(",") if arguments.peers else [*PYTHON, *RUST[1:]]) if n != "ours"]
     if arguments.worker:
         threads, out = arguments.worker
-        return worker(int(threads), arguments.rows, arguments.quick, out, names)
-    results = []
+        return worker(int(threads), arguments.quick, out, names, arguments.rows.lower())
+    subprocess.run(["cargo", "build", "--release", "--quiet"], cwd=HERE, check=True)
+    out = HERE / "results.jsonl"
+    if not (arguments.resume and out.exists()):
+        out.write_text("")
+    begun = time.time()
     for threads in arguments.threads or [1, 2]:
         environment = dict(
-            os.environ, OMP_NUM_THREADS=str(threads), TF_NUM_INTRAOP_THREADS=str(threads), TF_NUM_INTEROP_THREADS="1",
-            TF_CPP_MIN_LOG_LEVEL="3", JAX_PLATFORMS="cpu", CUDA_VISIBLE_DEVICES="",
+            os.environ, OMP_NUM_THREADS=str(threads), OPENBLAS_NUM_THREADS=str(threads), MKL_NUM_THREADS=str(threads),
+            TF_NUM_INTRAOP_THREADS=str(threads), TF_NUM_INTEROP_THREADS="1", TF_CPP_MIN_LOG_LEVEL="3", JAX_PLATFORMS="cpu",
+            CUDA_VISIBLE_DEVICES="",
         )
-        with tempfile.NamedTemporaryFile(suffix=".json") as file:
-            command = [sys.executable, __file__, "--rows", arguments.rows, "--peers", ",".join(names), "--worker", str(threads), file.name]
-            command += ["--quick"] if arguments.quick else []
-            if hasattr(os, "sched_setaffinity"):
-                # Some peers size their pools by the processors that they see.
-                allowed = ",".join(map(str, sorted(os.sched_getaffinity(0))[:threads]))
-                command = ["taskset", "-c", allowed, *command]
-            subprocess.run(command, env=environment, check=True)
-            results += json.loads(Path(file.name).read_text())
-    text = table(results, names)
-    Path(arguments.out).write_text(text + "\n")
-    Path(arguments.out).with_suffix(".json").write_text(json.dumps(results, indent=1))
-    print(text)
+        command = [sys.executable, __file__, "--rows", arguments.rows, "--peers", ",".join(names), "--worker", str(threads), str(out)]
+        subprocess.run(command + ["--quick"] * arguments.quick, env=environment, check=True)
+    import report
+
+    results = [json.loads(line) for line in out.read_text().splitlines()]
+    report.write(results, names, time.time() - begun, arguments.docs)
 
 
 if __name__ == "__main__":

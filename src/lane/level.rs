@@ -60,7 +60,6 @@ impl Level {
 
     /// Proof that the machine has the level.
     fn token(self) -> Option<Token> {
-        let best = Token::new();
         match self {
             #[cfg(not(any(
                 all(target_arch = "aarch64", target_feature = "neon"),
@@ -71,19 +70,19 @@ impl Level {
                 ),
                 all(target_arch = "wasm32", target_feature = "simd128")
             )))]
-            Self::Scalar => Some(Token::fallback()),
+            Self::Scalar => Some(Token::baseline()),
             #[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
-            Self::Sse2 => best.as_sse2().map(Token::Sse2),
+            Self::Sse2 => Token::new().as_sse2().map(Token::Sse2),
             #[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
-            Self::Sse42 => best.as_sse4_2().map(Token::Sse4_2),
+            Self::Sse42 => Token::new().as_sse4_2().map(Token::Sse4_2),
             #[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
-            Self::Avx2 => best.as_avx2().map(Token::Avx2),
+            Self::Avx2 => Token::new().as_avx2().map(Token::Avx2),
             #[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
-            Self::Avx512 => best.as_avx512().map(Token::Avx512),
+            Self::Avx512 => Token::new().as_avx512().map(Token::Avx512),
             #[cfg(target_arch = "aarch64")]
-            Self::Neon => best.as_neon().map(Token::Neon),
+            Self::Neon => Token::new().as_neon().map(Token::Neon),
             #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
-            Self::Wasm => Some(best),
+            Self::Wasm => Some(Token::new()),
             _ => None,
         }
     }

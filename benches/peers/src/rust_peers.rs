@@ -3,56 +3,77 @@
 use std::{cell::RefCell, mem::MaybeUninit, rc::Rc};
 
 use candle_core::{D, Device, Tensor};
-use ndarray::{ArrayD, Axis, IxDyn};
+use ndarray::{Array1, ArrayD, ArrayRef, Axis, IxDyn, Zip};
+use ndarray_activations::Element;
+use ndarray_npy::{ReadableElement, WritableElement};
 use rten_simd::{SimdOp, SimdUnaryOp};
 use rten_vecmath::{Elu, Erf, Exp, Gelu, LeakyRelu, LogSoftmax, Sigmoid, Silu, Softmax, Tanh};
 
-use crate::{Case, Request, read, write};
+use crate::{Case, Request, case, dimensions, read, write};
 
 pub fn prepare(request: &Request) -> Result<Case, String> {
     match (request.implementation, request.dtype) {
         ("rten", "f32") => rten(request),
         ("candle", "f32") => candle(request),
-        ("naive", "f32") => naive(request),
+        ("naive", "f32") => naive::<f32>(request),
+        ("naive", "f64") => naive::<f64>(request),
         (other, dtype) => Err(format!("{other} has no {dtype}")),
     }
 }
 
 fn rten(request: &Request) -> Result<Case, String> {
     let x = read::<f32>(request.input);
-    let (shape, x) = (x.raw_dim(), x.into_raw_vec_and_offset().0);
-    let input = x.clone();
+    let (shape, x) = (x.raw_dim(), Rc::new(x.into_raw_vec_and_offset().0));
+    let source = x.clone();
+    let buffer = Rc::new(RefCell::new(x.to_vec()));
+    let (again, fresh) = (buffer.clone(), buffer.clone());
     let lane = *request.shape.last().unwrap_or(&1);
-    let mut out = vec![MaybeUninit::<f32>::uninit(); x.len()];
+    let mut out = vec![MaybeUninit::<f32>::uninit(); if request.form == "into" { x.len() } else { 0 }];
+    macro_rules! made {
+        ($call:expr, $overwrite:expr) => {{
+            let (reset, input) = (source.clone(), source);
+            Ok(Case {
+                reset: Box::new(move || fresh.borrow_mut().copy_from_slice(&reset)),
+                call: $call,
+                output: Box::new(move |path| {
+                    let mut y = input.to_vec();
+                    $overwrite(&mut y);
+                    write(path, &ArrayD::from_shape_vec(shape.clone(), y).expect("same length"));
+                }),
+            })
+        }};
+    }
     macro_rules! unary {
         ($op:expr) => {{
             let op = $op;
-            let call: Box<dyn FnMut()> = Box::new(move || {
-                op.map(&x, &mut out);
-            });
-            let output: Box<dyn FnMut(&str)> = Box::new(move |path| {
-                let mut y = input.clone();
-                $op.map_mut(&mut y);
-                write(path, &ArrayD::from_shape_vec(shape.clone(), y).expect("same length"));
-            });
-            Ok(Case { call, output })
+            let call: Box<dyn FnMut()> = match request.form {
+                "into" => Box::new(move || {
+                    op.map(&x, &mut out);
+                }),
+                "inplace" => Box::new(move || op.map_mut(&mut buffer.borrow_mut())),
+                _ => Box::new(move || {
+                    let mut made = Vec::with_capacity(x.len());
+                    op.map(&x, &mut made.spare_capacity_mut()[..x.len()]);
+                }),
+            };
+            made!(call, |y: &mut [f32]| $op.map_mut(y))
         }};
     }
     macro_rules! lanes {
         ($op:ident) => {{
-            let call: Box<dyn FnMut()> = Box::new(move || {
-                for (x, out) in x.chunks(lane).zip(out.chunks_mut(lane)) {
-                    $op::new(x, out).dispatch();
-                }
+            let overwrite = move |y: &mut [f32]| y.chunks_mut(lane).for_each(|y| {
+                let _ = $op::new_mut(y).dispatch();
             });
-            let output: Box<dyn FnMut(&str)> = Box::new(move |path| {
-                let mut y = input.clone();
-                for y in y.chunks_mut(lane) {
-                    $op::new_mut(y).dispatch();
-                }
-                write(path, &ArrayD::from_shape_vec(shape.clone(), y).expect("same length"));
-            });
-            Ok(Case { call, output })
+            let call: Box<dyn FnMut()> = match request.form {
+                "into" => Box::new(move || {
+                    for (x, out) in x.chunks(lane).zip(out.chunks_mut(lane)) {
+                        $op::new(x, out).dispatch();
+                    }
+                }),
+                "inplace" => Box::new(move || overwrite(&mut again.borrow_mut())),
+                form => return Err(format!("not measured: {form}")),
+            };
+            made!(call, overwrite)
         }};
     }
     match (request.kind, request.name) {
@@ -92,10 +113,14 @@ fn candle(request: &Request) -> Result<Case, String> {
             (kind, name) => candle_core::bail!("candle has no {kind} {name} here"),
         }
     };
+    if request.form == "inplace" {
+        return Err("candle does not overwrite".to_string());
+    }
     compute().map_err(|e| e.to_string())?;
     let compute = Rc::new(compute);
     let (again, shape) = (compute.clone(), request.shape.clone());
     Ok(Case {
+        reset: Box::new(|| ()),
         call: Box::new(move || drop(compute().expect("it worked before"))),
         output: Box::new(move |path| {
             let y = again().and_then(|y| y.flatten_all()?.to_vec1::<f32>()).expect("it worked before");
@@ -105,33 +130,42 @@ fn candle(request: &Request) -> Result<Case, String> {
 }
 
 /// The code that a user of ndarray would write.
-fn naive(request: &Request) -> Result<Case, String> {
-    let x = read::<f32>(request.input).into_shape_with_order(IxDyn(&request.shape)).map_err(|e| e.to_string())?;
-    let out = Rc::new(RefCell::new(x.clone()));
-    let result = out.clone();
-    let axis = Axis(request.axis);
-    let unary: Option<fn(f32) -> f32> = match (request.kind, request.name) {
-        ("map", "relu") => Some(|v| v.max(0.0)),
-        ("map", "leaky_relu") => Some(|v| if v > 0.0 { v } else { 0.01 * v }),
-        ("map", "sigmoid") => Some(|v| 1.0 / (1.0 + (-v).exp())),
-        ("map", "tanh") => Some(f32::tanh),
-        ("map", "silu") => Some(|v| v / (1.0 + (-v).exp())),
-        ("map", "softplus") => Some(|v| v.max(0.0) + (-v.abs()).exp().ln_1p()),
-        ("map", "elu") => Some(|v| if v > 0.0 { v } else { v.exp_m1() }),
-        ("map", "mish") => Some(|v| v * v.exp().ln_1p().tanh()),
-        ("softmax" | "log_softmax", _) => None,
-        (kind, name) => return Err(format!("naive has no {kind} {name}")),
-    };
-    let log = request.kind == "log_softmax";
-    let call: Box<dyn FnMut()> = match unary {
-        Some(f) => Box::new(move || out.borrow_mut().zip_mut_with(&x, |y, &x| *y = f(x))),
-        None => Box::new(move || {
-            let top = x.fold_axis(axis, f32::NEG_INFINITY, |&a, &b| a.max(b)).insert_axis(axis);
-            let shifted = &x - &top;
-            let e = shifted.mapv(f32::exp);
-            let sum = e.sum_axis(axis).insert_axis(axis);
-            *out.borrow_mut() = if log { shifted - sum.mapv(f32::ln) } else { e / sum };
-        }),
-    };
-    Ok(Case { call, output: Box::new(move |path| write(path, &result.borrow())) })
+fn naive<A: Element + ReadableElement + WritableElement>(request: &Request) -> Result<Case, String> {
+    let x = read::<A>(request.input);
+    let (zero, one, slope) = (A::zero(), A::one(), A::from_f64(0.01));
+    macro_rules! map {
+        ($f:expr) => {
+            Ok(case(
+                request,
+                Array1::from_vec(x.into_raw_vec_and_offset().0),
+                move |x, y| Zip::from(y).and(x).for_each(|y, &x| *y = $f(x)),
+                move |y| y.mapv_inplace($f),
+                move |x| x.mapv($f),
+            ))
+        };
+    }
+    match (request.kind, request.name) {
+        ("map", "relu") => map!(|v: A| v.max(zero)),
+        ("map", "leaky_relu") => map!(|v: A| if v > zero { v } else { slope * v }),
+        ("map", "sigmoid") => map!(|v: A| one / (one + (-v).exp())),
+        ("map", "tanh") => map!(|v: A| v.tanh()),
+        ("map", "silu") => map!(|v: A| v / (one + (-v).exp())),
+        ("map", "softplus") => map!(|v: A| v.max(zero) + (-v.abs()).exp().ln_1p()),
+        ("map", "elu") => map!(|v: A| if v > zero { v } else { v.exp_m1() }),
+        ("map", "mish") => map!(|v: A| v * v.exp().ln_1p().tanh()),
+        ("softmax" | "log_softmax", _) => {
+            let axis = Axis(request.axis);
+            let log = request.kind == "log_softmax";
+            let softmax = move |x: &ArrayRef<A, IxDyn>| {
+                let top = x.fold_axis(axis, A::neg_infinity(), |&a, &b| a.max(b)).insert_axis(axis);
+                let mut shifted = x.to_owned();
+                shifted -= &top;
+                let e = shifted.mapv(|v| v.exp());
+                let sum = e.sum_axis(axis).insert_axis(axis);
+                if log { shifted - sum.mapv(|v| v.ln()) } else { e / sum }
+            };
+            Ok(case(request, dimensions(request, x)?, move |x, y| y.assign(&softmax(x)), |_| (), softmax))
+        }
+        (kind, name) => Err(format!("naive has no {kind} {name}")),
+    }
 }
