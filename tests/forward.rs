@@ -141,14 +141,21 @@ fn any_number_of_threads_gives_the_same_bits() {
     let net = Sequential::new().push(layer::<f32>(512, 512, 1)).push(Gelu).push(layer(512, 300, 2));
     let wide = layer::<f32>(5000, 4001, 3);
     let (rows, row) = (noise::<f32>(500, 512, 4), noise::<f32>(1, 5000, 5));
+    // Few rows are cut along the columns, more of them along both.
+    let (few, some) = (noise::<f32>(3, 5000, 6), noise::<f32>(110, 5000, 7));
     let run = |threads| {
-        pool(threads).install(|| (net.forward(&rows).unwrap(), wide.forward(&row).unwrap()))
+        pool(threads).install(|| {
+            let wide = |x| wide.forward(x).unwrap();
+            (net.forward(&rows).unwrap(), wide(&row), wide(&few), wide(&some))
+        })
     };
     let serial = run(1);
     for threads in [2, 3, 8] {
         let parallel = run(threads);
         assert_bits(&parallel.0, &serial.0, "many rows");
         assert_bits(&parallel.1, &serial.1, "one row");
+        assert_bits(&parallel.2, &serial.2, "a few rows");
+        assert_bits(&parallel.3, &serial.3, "some rows");
     }
 }
 
@@ -168,7 +175,7 @@ fn the_error_of_a_product_is_within_the_documented_bound() {
 #[test]
 fn every_element_is_finished_once() {
     let pool = rayon::ThreadPoolBuilder::new().num_threads(4).build().unwrap();
-    for (batch, outputs) in [(1, 70), (1, 9000), (5, 20), (700, 100)] {
+    for (batch, outputs) in [(1, 70), (1, 9000), (5, 20), (5, 5000), (100, 1111), (700, 100)] {
         let map = Affine::new(&Array2::<f32>::ones((outputs, 1500)), &Array1::ones(outputs));
         let mut out = Array2::zeros((batch, outputs));
         let x = Array2::zeros((batch, 1500));

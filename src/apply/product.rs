@@ -3,27 +3,32 @@
 //! The matrix is stored once in panels of one vector's width, so that every product is a fused
 //! multiply-add of a broadcast input with a contiguous vector of weights. A tile of six rows keeps
 //! its twelve registers of sums in the core; a single row takes four panels at a time instead.
-//! Neither changes the order of summation.
+//! Neither changes the order of summation, and nor does the cut for threads, along rows or columns.
+
+mod kernel;
 
 use core::ops::Range;
 
-use fearless_simd::Simd;
-use ndarray::{Array2, ArrayRef, ArrayView1, ArrayView2, ArrayViewMut1, Axis, Ix1, Ix2};
+use ndarray::{Array2, ArrayRef, ArrayView1, ArrayView2, ArrayViewMut1, ArrayViewMut2};
+use ndarray::{Axis, Ix1, Ix2};
+
+use self::kernel::{Block, DEPTH, Row, TILE};
 
 use super::panels::Panels;
 use super::{layout, parallel};
 use crate::activation::Cost;
 use crate::element::Element;
-use crate::lane::{Job, Kernel, Lane, LaneIo, run};
+use crate::lane::{Job, run};
 
-/// Products of one block of summation; a panel of it is half of a first-level cache of 32 KiB.
-const DEPTH: usize = 256;
-/// Rows of one tile: with two registers for each vector, 12 sums, 2 weights and 1 input.
-const TILE: usize = 6;
 /// Rows that are packed together, so that a panel is fetched once for all of them.
-const BLOCK: usize = 8 * TILE;
-/// The widest vector, in elements of any type.
-const WIDEST: usize = 16;
+const BLOCK: usize = 16 * TILE;
+/// Panels of one pass over such rows: with the packed rows they fill three quarters of a second-level
+/// cache of 512 KiB. All panels of a wide matrix at once were 15 % slower (256 x 4096 x 4096, Zen 3).
+const STRIP: usize = 32;
+/// Fewer rows are not worth a pass over the matrix by another thread.
+const ROWS: usize = 48;
+/// Fewer panels are not worth packing the rows once more.
+const PANELS: usize = 16;
 /// Multiply-adds that cost as much as one element of the cheapest activation.
 const PER_ELEMENT: usize = 16;
 
@@ -125,13 +130,13 @@ impl<A: Element> Affine<A> {
         let batch = x.nrows();
         layout::assert_same_shape("input", x.shape(), "map", &[batch, self.inputs]);
         layout::assert_same_shape("output", out.shape(), "result", &[batch, self.outputs]);
-        let Some(run) = out.as_slice_mut() else {
+        if out.is_empty() {
+            return;
+        }
+        if !out.is_standard_layout() {
             let mut result = Array2::zeros(out.raw_dim());
             self.map_assign_into(x, &mut result, finish);
             return out.assign(&result);
-        };
-        if run.is_empty() {
-            return;
         }
         let work = batch.saturating_mul(self.outputs).saturating_mul(self.inputs) / PER_ELEMENT;
         let pieces = parallel::pieces(Cost::Light, work);
@@ -141,13 +146,24 @@ impl<A: Element> Affine<A> {
         };
         if batch == 1 {
             let x = x.row(0);
+            let out = out.as_slice_mut().expect("it was found to be in standard layout");
             match x.as_slice() {
-                Some(x) => self.cut_columns(pieces, job, x, run, 0, finish),
-                None => self.cut_columns(pieces, job, &x.to_vec(), run, 0, finish),
+                Some(x) => self.cut_columns(pieces, job, x, out, 0, finish),
+                None => self.cut_columns(pieces, job, &x.to_vec(), out, 0, finish),
             }
         } else {
-            self.cut_rows(pieces.min(batch.div_ceil(TILE)), job, x.view(), run, finish);
+            let cut = self.cut(pieces.div_ceil(2), batch);
+            self.cut_block(cut, job, x.view(), out.view_mut(), 0, finish);
         }
+    }
+
+    /// Into how many pieces the rows and the columns of a product are cut. Whole strips of columns
+    /// come first, because every piece of rows reads the whole matrix.
+    fn cut(&self, pieces: usize, batch: usize) -> [usize; 2] {
+        let panels = self.panels.count();
+        let columns = pieces.min(panels / STRIP).max(1);
+        let rows = (pieces / columns).min(batch / ROWS).max(1);
+        [rows, columns.max((pieces / rows).min(panels / PANELS))]
     }
 
     /// Outputs from `first` on, of a single row.
@@ -172,42 +188,83 @@ impl<A: Element> Affine<A> {
         );
     }
 
-    fn cut_rows(
+    /// Outputs from `first` on, of a batch.
+    fn cut_block(
         &self,
-        pieces: usize,
+        [rows, columns]: [usize; 2],
         job: Job,
         x: ArrayView2<'_, A>,
-        out: &mut [A],
+        out: ArrayViewMut2<'_, A>,
+        first: usize,
         finish: &(impl Fn(&mut [A]) + Sync),
     ) {
-        let rows = x.nrows();
-        let middle = (rows / pieces.max(1) * (pieces / 2)).next_multiple_of(TILE);
-        if pieces < 2 || middle >= rows {
-            for (x, out) in
-                x.axis_chunks_iter(Axis(0), BLOCK).zip(out.chunks_mut(BLOCK * self.outputs))
-            {
-                self.block(job, x, out);
-                finish(out);
-            }
-            return;
+        let (batch, width) = out.dim();
+        let unit = if width / columns < STRIP * A::WIDTH { A::WIDTH } else { STRIP * A::WIDTH };
+        let middle = (width / columns * (columns / 2)).next_multiple_of(unit);
+        if columns > 1 && middle < width {
+            let (low, high) = out.split_at(Axis(1), middle);
+            return parallel::join(
+                || self.cut_block([rows, columns / 2], job, x, low, first, finish),
+                || {
+                    let columns = columns - columns / 2;
+                    self.cut_block([rows, columns], job, x, high, first + middle, finish);
+                },
+            );
         }
-        let (x0, x1) = x.split_at(Axis(0), middle);
-        let (low, high) = out.split_at_mut(middle * self.outputs);
-        parallel::join(
-            || self.cut_rows(pieces / 2, job, x0, low, finish),
-            || self.cut_rows(pieces - pieces / 2, job, x1, high, finish),
-        );
+        let middle = (batch / rows * (rows / 2)).next_multiple_of(TILE);
+        if rows > 1 && middle < batch {
+            let (x0, x1) = x.split_at(Axis(0), middle);
+            let (low, high) = out.split_at(Axis(0), middle);
+            return parallel::join(
+                || self.cut_block([rows / 2, 1], job, x0, low, first, finish),
+                || self.cut_block([rows - rows / 2, 1], job, x1, high, first, finish),
+            );
+        }
+        self.blocks_of_rows(job, x, out, first, finish);
     }
 
-    /// At most [`BLOCK`] rows.
-    fn block(&self, job: Job, x: ArrayView2<'_, A>, out: &mut [A]) {
-        if x.nrows() <= TILE {
-            let packed = &mut [A::zero(); TILE * DEPTH];
-            run(job, Block { map: self, x, out, packed });
-        } else {
-            let packed = &mut [A::zero(); BLOCK * DEPTH];
-            run(job, Block { map: self, x, out, packed });
+    /// The piece of one thread.
+    fn blocks_of_rows(
+        &self,
+        job: Job,
+        x: ArrayView2<'_, A>,
+        mut out: ArrayViewMut2<'_, A>,
+        first: usize,
+        finish: &(impl Fn(&mut [A]) + Sync),
+    ) {
+        let out = out.axis_chunks_iter_mut(Axis(0), BLOCK);
+        for (x, mut out) in x.axis_chunks_iter(Axis(0), BLOCK).zip(out) {
+            let strips = out.axis_chunks_iter_mut(Axis(1), STRIP * A::WIDTH);
+            for (index, mut out) in strips.enumerate() {
+                let panel = first / A::WIDTH + index * STRIP;
+                if x.nrows() <= TILE {
+                    self.strip(job, x, out.view_mut(), panel, &mut [A::zero(); TILE * DEPTH]);
+                } else {
+                    self.strip(job, x, out.view_mut(), panel, &mut [A::zero(); BLOCK * DEPTH]);
+                }
+                match out.as_slice_mut() {
+                    Some(all) => finish(all),
+                    None => out.rows_mut().into_iter().for_each(|row| finish(contiguous(row))),
+                }
+            }
         }
+    }
+
+    /// At most [`BLOCK`] rows and [`STRIP`] panels from `panel` on.
+    fn strip(
+        &self,
+        job: Job,
+        x: ArrayView2<'_, A>,
+        mut out: ArrayViewMut2<'_, A>,
+        panel: usize,
+        packed: &mut [A],
+    ) {
+        let mut rows: [&mut [A]; BLOCK] = core::array::from_fn(|_| Default::default());
+        let count = out.nrows();
+        for (cells, row) in rows.iter_mut().zip(out.rows_mut()) {
+            *cells = contiguous(row);
+        }
+        run(job, Block { map: self, x, out: &mut rows[..count], panel, packed });
     }
 
     /// The bias of one panel.
@@ -223,174 +280,7 @@ impl<A: Element> Affine<A> {
     }
 }
 
-/// How many rows the next tile takes of those that are left.
-#[inline(always)]
-fn tile_rows(left: usize) -> usize {
-    match left {
-        TILE.. => TILE,
-        4.. => 4,
-        2.. => 2,
-        _ => left,
-    }
-}
-
-struct Block<'a, A: Element> {
-    map: &'a Affine<A>,
-    x: ArrayView2<'a, A>,
-    out: &'a mut [A],
-    packed: &'a mut [A],
-}
-
-impl<A: Element> Kernel for Block<'_, A> {
-    type Output = ();
-    #[inline(always)]
-    fn run<S: Simd>(self, simd: S) {
-        let Self { map, x, out, packed } = self;
-        let (rows, width) = (x.nrows(), map.outputs);
-        for steps in map.blocks() {
-            pack(&x, &steps, packed);
-            let depth = steps.len();
-            let mut column = 0;
-            while column < width {
-                let mut row = 0;
-                // Two panels for a tile of two rows, so that eight sums hide the latency.
-                let wide = rows < 4;
-                while row < rows {
-                    let tile = tile_rows(rows - row);
-                    let x = &packed[row * depth..(row + tile) * depth];
-                    let out = &mut out[row * width..(row + tile) * width];
-                    let place = Place { panel: column / A::WIDTH, column, width, steps: &steps };
-                    match tile {
-                        TILE => multiply::<S, A, TILE, 1>(simd, map, x, out, place),
-                        4 => multiply::<S, A, 4, 1>(simd, map, x, out, place),
-                        2 if wide => multiply::<S, A, 2, 2>(simd, map, x, out, place),
-                        2 => multiply::<S, A, 2, 1>(simd, map, x, out, place),
-                        _ if wide => multiply::<S, A, 1, 2>(simd, map, x, out, place),
-                        _ => multiply::<S, A, 1, 1>(simd, map, x, out, place),
-                    }
-                    row += tile;
-                }
-                column += if wide { 2 * A::WIDTH } else { A::WIDTH };
-            }
-        }
-    }
-}
-
-struct Row<'a, A: Element> {
-    map: &'a Affine<A>,
-    x: &'a [A],
-    out: &'a mut [A],
-    first: usize,
-}
-
-impl<A: Element> Kernel for Row<'_, A> {
-    type Output = ();
-    #[inline(always)]
-    fn run<S: Simd>(self, simd: S) {
-        let Self { map, x, out, first } = self;
-        for (index, out) in out.chunks_mut(4 * A::WIDTH).enumerate() {
-            let panel = first / A::WIDTH + 4 * index;
-            for steps in map.blocks() {
-                let x = &x[steps.clone()];
-                let place = Place { panel, column: 0, width: out.len(), steps: &steps };
-                if out.len() > A::WIDTH {
-                    multiply::<S, A, 1, 4>(simd, map, x, out, place);
-                } else {
-                    multiply::<S, A, 1, 1>(simd, map, x, out, place);
-                }
-            }
-        }
-    }
-}
-
-/// The inputs of some steps, tile by tile, the rows of a tile side by side.
-#[inline(always)]
-fn pack<A: Element>(x: &ArrayView2<'_, A>, steps: &Range<usize>, packed: &mut [A]) {
-    let (depth, rows) = (steps.len(), x.nrows());
-    let mut row = 0;
-    while row < rows {
-        let tile = tile_rows(rows - row);
-        let packed = &mut packed[row * depth..(row + tile) * depth];
-        for (place, x) in x.rows().into_iter().skip(row).take(tile).enumerate() {
-            let cells = packed.chunks_exact_mut(tile);
-            match x.as_slice() {
-                Some(x) => cells.zip(&x[steps.clone()]).for_each(|(to, &x)| to[place] = x),
-                None => {
-                    let x = x.iter().skip(steps.start);
-                    cells.zip(x).for_each(|(to, &x)| to[place] = x);
-                }
-            }
-        }
-        row += tile;
-    }
-}
-
-/// Where a tile stands.
-#[derive(Clone, Copy)]
-struct Place<'a> {
-    /// Its first panel.
-    panel: usize,
-    /// Its first column in `out`.
-    column: usize,
-    /// The length of a row of `out`.
-    width: usize,
-    /// The block of summation.
-    steps: &'a Range<usize>,
-}
-
-/// Adds the products of one block of summation to a tile of `R` rows and `P` panels; the first
-/// block begins with the bias.
-#[inline(always)]
-fn multiply<S: Simd, A: Element, const R: usize, const P: usize>(
-    simd: S,
-    map: &Affine<A>,
-    x: &[A],
-    out: &mut [A],
-    place: Place<'_>,
-) {
-    let Place { panel, column, width, steps } = place;
-    let mut weights = [&[][..]; P];
-    for (p, weights) in weights.iter_mut().enumerate() {
-        // A tile may reach beyond the last panel: then it repeats the last one, unused.
-        *weights = map.panels.steps((panel + p).min(map.panels.count() - 1), steps);
-    }
-    let mut sums = [[A::Lanes::<S>::fill(simd, A::zero()); P]; R];
-    for (step, x) in x.chunks_exact(R).enumerate() {
-        let mut w = [A::Lanes::<S>::fill(simd, A::zero()); P];
-        for (w, weights) in w.iter_mut().zip(&weights) {
-            *w = A::Lanes::<S>::load(simd, &weights[step * A::WIDTH..(step + 1) * A::WIDTH]);
-        }
-        for (sums, &x) in sums.iter_mut().zip(x) {
-            let x = A::Lanes::<S>::fill(simd, x);
-            for (sum, &w) in sums.iter_mut().zip(&w) {
-                *sum = w.mul_add(x, *sum);
-            }
-        }
-    }
-    for (sums, row) in sums.iter().zip(out.chunks_exact_mut(width)) {
-        for (p, &sum) in sums.iter().enumerate() {
-            let from = column + p * A::WIDTH;
-            if from < width {
-                let bias = (steps.start == 0).then(|| map.bias_of(panel + p));
-                add(simd, sum, bias, &mut row[from..width.min(from + A::WIDTH)]);
-            }
-        }
-    }
-}
-
-/// `out = bias + sum`, or `out + sum` where there is no bias; `out` may be shorter than a vector.
-#[inline(always)]
-fn add<S: Simd, A: Element>(simd: S, sum: A::Lanes<S>, bias: Option<&[A]>, out: &mut [A]) {
-    if out.len() == A::WIDTH {
-        let start = A::Lanes::<S>::load(simd, bias.unwrap_or(out));
-        return (start + sum).store(out);
-    }
-    let mut padded = [A::zero(); WIDEST];
-    let padded = &mut padded[..A::WIDTH];
-    match bias {
-        Some(bias) => padded.copy_from_slice(bias),
-        None => padded[..out.len()].copy_from_slice(out),
-    }
-    (A::Lanes::<S>::load(simd, padded) + sum).store(padded);
-    out.copy_from_slice(&padded[..out.len()]);
+/// The cells of a row of a result, which is in standard layout.
+fn contiguous<A>(row: ArrayViewMut1<'_, A>) -> &mut [A] {
+    row.into_slice().expect("a row of a standard layout is contiguous")
 }

@@ -1,0 +1,217 @@
+//! The loops of a product: tiles of rows and panels.
+
+use core::ops::Range;
+
+use fearless_simd::Simd;
+use ndarray::ArrayView2;
+
+use super::Affine;
+use crate::element::Element;
+use crate::lane::{Kernel, Lane, LaneIo};
+
+/// Products of one block of summation; a panel of it is half of a first-level cache of 32 KiB.
+pub(super) const DEPTH: usize = 256;
+/// Rows of one tile: with two registers for each vector, 12 sums, 2 weights and 1 input.
+pub(super) const TILE: usize = 6;
+/// The widest vector, in elements of any type.
+const WIDEST: usize = 16;
+
+/// How many rows the next tile takes of those that are left.
+#[inline(always)]
+fn tile_rows(left: usize) -> usize {
+    match left {
+        TILE.. => TILE,
+        4.. => 4,
+        2.. => 2,
+        _ => left,
+    }
+}
+
+/// Some rows of the result, and of each the columns of some panels.
+pub(super) struct Block<'a, 'o, A: Element> {
+    pub(super) map: &'a Affine<A>,
+    pub(super) x: ArrayView2<'a, A>,
+    pub(super) out: &'a mut [&'o mut [A]],
+    /// The panel of the first column of `out`.
+    pub(super) panel: usize,
+    /// Room for the inputs of all rows in one block of summation.
+    pub(super) packed: &'a mut [A],
+}
+
+impl<A: Element> Kernel for Block<'_, '_, A> {
+    type Output = ();
+    #[inline(always)]
+    fn run<S: Simd>(self, simd: S) {
+        let Self { map, x, out, panel: first, packed } = self;
+        let rows = out.len();
+        let width = out.first().map_or(0, |row| row.len());
+        for steps in map.blocks() {
+            pack(&x, &steps, packed);
+            let depth = steps.len();
+            let mut column = 0;
+            while column < width {
+                let mut row = 0;
+                // Two panels for a tile of two rows, so that eight sums hide the latency.
+                let wide = rows < 4;
+                while row < rows {
+                    let tile = tile_rows(rows - row);
+                    let x = &packed[row * depth..(row + tile) * depth];
+                    let out = &mut out[row..row + tile];
+                    let place = Place { panel: first + column / A::WIDTH, column, steps: &steps };
+                    match tile {
+                        TILE => multiply::<S, A, TILE, 1>(simd, map, x, out, place),
+                        4 => multiply::<S, A, 4, 1>(simd, map, x, out, place),
+                        2 if wide => multiply::<S, A, 2, 2>(simd, map, x, out, place),
+                        2 => multiply::<S, A, 2, 1>(simd, map, x, out, place),
+                        _ if wide => multiply::<S, A, 1, 2>(simd, map, x, out, place),
+                        _ => multiply::<S, A, 1, 1>(simd, map, x, out, place),
+                    }
+                    row += tile;
+                }
+                column += if wide { 2 * A::WIDTH } else { A::WIDTH };
+            }
+        }
+    }
+}
+
+/// Outputs from `first` on, of a single row.
+pub(super) struct Row<'a, A: Element> {
+    pub(super) map: &'a Affine<A>,
+    pub(super) x: &'a [A],
+    pub(super) out: &'a mut [A],
+    pub(super) first: usize,
+}
+
+impl<A: Element> Kernel for Row<'_, A> {
+    type Output = ();
+    #[inline(always)]
+    fn run<S: Simd>(self, simd: S) {
+        let Self { map, x, out, first } = self;
+        for (index, out) in out.chunks_mut(4 * A::WIDTH).enumerate() {
+            let panel = first / A::WIDTH + 4 * index;
+            for steps in map.blocks() {
+                let x = &x[steps.clone()];
+                let place = Place { panel, column: 0, steps: &steps };
+                let out = &mut [&mut *out];
+                if out[0].len() > A::WIDTH {
+                    multiply::<S, A, 1, 4>(simd, map, x, out, place);
+                } else {
+                    multiply::<S, A, 1, 1>(simd, map, x, out, place);
+                }
+            }
+        }
+    }
+}
+
+/// The inputs of some steps, tile by tile, the rows of a tile side by side.
+#[inline(always)]
+fn pack<A: Element>(x: &ArrayView2<'_, A>, steps: &Range<usize>, packed: &mut [A]) {
+    let (depth, rows) = (steps.len(), x.nrows());
+    let mut row = 0;
+    while row < rows {
+        let tile = tile_rows(rows - row);
+        let packed = &mut packed[row * depth..(row + tile) * depth];
+        match tile {
+            TILE => pack_tile::<A, TILE>(x, row, steps, packed),
+            4 => pack_tile::<A, 4>(x, row, steps, packed),
+            2 => pack_tile::<A, 2>(x, row, steps, packed),
+            _ => pack_tile::<A, 1>(x, row, steps, packed),
+        }
+        row += tile;
+    }
+}
+
+#[inline(always)]
+fn pack_tile<A: Element, const R: usize>(
+    x: &ArrayView2<'_, A>,
+    row: usize,
+    steps: &Range<usize>,
+    packed: &mut [A],
+) {
+    let (packed, _) = packed.as_chunks_mut::<R>();
+    let mut rows = [&[][..]; R];
+    for (place, cells) in rows.iter_mut().enumerate() {
+        match x.row(row + place).to_slice() {
+            Some(x) => *cells = &x[steps.clone()][..packed.len()],
+            None => {
+                for (place, x) in x.rows().into_iter().skip(row).take(R).enumerate() {
+                    let x = x.iter().skip(steps.start);
+                    packed.iter_mut().zip(x).for_each(|(to, &x)| to[place] = x);
+                }
+                return;
+            }
+        }
+    }
+    for (step, to) in packed.iter_mut().enumerate() {
+        *to = rows.map(|x| x[step]);
+    }
+}
+
+/// Where a tile stands.
+#[derive(Clone, Copy)]
+struct Place<'a> {
+    /// Its first panel.
+    panel: usize,
+    /// Its first column in `out`.
+    column: usize,
+    /// The block of summation.
+    steps: &'a Range<usize>,
+}
+
+/// Adds the products of one block of summation to a tile of `R` rows and `P` panels; the first
+/// block begins with the bias.
+#[inline(always)]
+fn multiply<S: Simd, A: Element, const R: usize, const P: usize>(
+    simd: S,
+    map: &Affine<A>,
+    x: &[A],
+    out: &mut [&mut [A]],
+    place: Place<'_>,
+) {
+    let Place { panel, column, steps } = place;
+    let mut weights = [&[][..]; P];
+    for (p, weights) in weights.iter_mut().enumerate() {
+        // A tile may reach beyond the last panel: then it repeats the last one, unused.
+        *weights = map.panels.steps((panel + p).min(map.panels.count() - 1), steps);
+    }
+    let mut sums = [[A::Lanes::<S>::fill(simd, A::zero()); P]; R];
+    for (step, x) in x.chunks_exact(R).enumerate() {
+        let mut w = [A::Lanes::<S>::fill(simd, A::zero()); P];
+        for (w, weights) in w.iter_mut().zip(&weights) {
+            *w = A::Lanes::<S>::load(simd, &weights[step * A::WIDTH..(step + 1) * A::WIDTH]);
+        }
+        for (sums, &x) in sums.iter_mut().zip(x) {
+            let x = A::Lanes::<S>::fill(simd, x);
+            for (sum, &w) in sums.iter_mut().zip(&w) {
+                *sum = w.mul_add(x, *sum);
+            }
+        }
+    }
+    for (sums, row) in sums.iter().zip(out) {
+        let width = row.len();
+        for (p, &sum) in sums.iter().enumerate() {
+            let from = column + p * A::WIDTH;
+            if from < width {
+                let bias = (steps.start == 0).then(|| map.bias_of(panel + p));
+                add(simd, sum, bias, &mut row[from..width.min(from + A::WIDTH)]);
+            }
+        }
+    }
+}
+
+/// `out = bias + sum`, or `out + sum` where there is no bias; `out` may be shorter than a vector.
+#[inline(always)]
+fn add<S: Simd, A: Element>(simd: S, sum: A::Lanes<S>, bias: Option<&[A]>, out: &mut [A]) {
+    if out.len() == A::WIDTH {
+        let start = A::Lanes::<S>::load(simd, bias.unwrap_or(out));
+        return (start + sum).store(out);
+    }
+    let mut padded = [A::zero(); WIDEST];
+    let padded = &mut padded[..A::WIDTH];
+    match bias {
+        Some(bias) => padded.copy_from_slice(bias),
+        None => padded[..out.len()].copy_from_slice(out),
+    }
+    (A::Lanes::<S>::load(simd, padded) + sum).store(padded);
+    out.copy_from_slice(&padded[..out.len()]);
+}
