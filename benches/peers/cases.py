@@ -19,8 +19,10 @@ class Case:
         clock, call, reset = time.perf_counter, self.call, self.reset or (lambda: None)
         begun = clock()
         call()
-        reset()
         once = clock() - begun
+        reset()
+        if once > 0.1:
+            return once * 1e9
         if once < 0.02:
             begun = clock()
             call()

@@ -25,7 +25,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
-ROUNDS = range(3, 8)
+ROUNDS = 7
 PIECE = 0.012
 ROW_SECONDS = 2.0
 PAUSE = 0.004
@@ -133,11 +133,11 @@ class RustCase:
 class Bench:
     """What stays from row to row of one process."""
 
-    def __init__(self, threads, names, folder):
+    def __init__(self, threads, names, folder, rounds):
         import cases
 
         self.python, self.threads, self.names, self.folder = cases.PYTHON, threads, names, Path(folder)
-        self.servers, self.input = {}, (None, None)
+        self.servers, self.input, self.rounds = {}, (None, None), rounds
 
     def prepare_input(self, row):
         """The same normally distributed numbers for every row of a shape."""
@@ -202,8 +202,8 @@ class Bench:
         del answers
         times = {label: [] for label in cases}
         begun = time.perf_counter()
-        for index in range(ROUNDS.stop):
-            if index >= ROUNDS.start and time.perf_counter() - begun > ROW_SECONDS:
+        for index in range(self.rounds):
+            if index >= 3 and time.perf_counter() - begun > ROW_SECONDS:
                 break
             for label in list(cases) if index % 2 == 0 else reversed(cases):
                 if self.threads > 1:
@@ -212,7 +212,7 @@ class Bench:
         return {label: sorted(t)[len(t) // 2] for label, t in times.items()}, notes
 
 
-def worker(threads, quick, out, names, only):
+def worker(threads, quick, out, names, only, rounds):
     """One process for each number of threads, since some peers fix it at their start."""
     os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[-threads:])
     from tqdm import tqdm
@@ -221,7 +221,7 @@ def worker(threads, quick, out, names, only):
     todo = [r for r in rows(threads, quick) if (threads, r.key()) not in done and (not only or only in r.group.lower())]
     memory = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
     with tempfile.TemporaryDirectory(dir=memory) as folder, open(out, "a") as file:
-        bench = Bench(threads, names, folder)
+        bench = Bench(threads, names, folder, rounds)
         for row in tqdm(todo, desc=f"{threads} thread{'s' * (threads > 1)}", file=sys.stderr, mininterval=1, disable=not todo):
             ns, notes = bench.measure(row)
             about = {k: v for k, v in asdict(row).items() if k not in ("layers", "only")}
@@ -235,6 +235,7 @@ def main():
     parser.add_argument("--threads", type=int, action="append", help="1 and 2 by default")
     parser.add_argument("--rows", default="", help="only the groups whose title has this in it: softmax, networks, 16 mi ...")
     parser.add_argument("--quick", action="store_true")
+    parser.add_argument("--rounds", type=int, default=ROUNDS, help="at most; 3 where a row takes long")
     parser.add_argument("--resume", action="store_true")
     parser.add_argument("--docs", action="store_true", help="write to docs/ and to the README instead of results.md")
     parser.add_argument("--peers", help="comma-separated; all by default")
@@ -243,7 +244,7 @@ def main():
     names = ["ours"] + [n for n in (arguments.peers.split(",") if arguments.peers else [*PYTHON, *RUST[1:]]) if n != "ours"]
     if arguments.worker:
         threads, out = arguments.worker
-        return worker(int(threads), arguments.quick, out, names, arguments.rows.lower())
+        return worker(int(threads), arguments.quick, out, names, arguments.rows.lower(), arguments.rounds)
     subprocess.run(["cargo", "build", "--release", "--quiet"], cwd=HERE, check=True)
     out = HERE / "results.jsonl"
     if not (arguments.resume and out.exists()):
@@ -255,7 +256,7 @@ def main():
             TF_NUM_INTRAOP_THREADS=str(threads), TF_NUM_INTEROP_THREADS="1", TF_CPP_MIN_LOG_LEVEL="3", JAX_PLATFORMS="cpu",
             CUDA_VISIBLE_DEVICES="",
         )
-        command = [sys.executable, __file__, "--rows", arguments.rows, "--peers", ",".join(names), "--worker", str(threads), str(out)]
+        command = [sys.executable, __file__, "--rows", arguments.rows, "--peers", ",".join(names), "--rounds", str(arguments.rounds), "--worker", str(threads), str(out)]
         subprocess.run(command + ["--quick"] * arguments.quick, env=environment, check=True)
     import report
 

@@ -126,7 +126,8 @@ def document(results, names, seconds, picture):
         "- A star marks peers that are loose by design, hundreds of units in the last place off; with them the ratio is the one in brackets.\n"
         "- `naive` is what one writes with ndarray alone, `copy` the same traffic without arithmetic (a `memcpy`; in place a change of sign): "
         "a limit, not a peer.\n"
-        "- jax and tensorflow always make new arrays, from pools of their own, and stand in the tables \"into a buffer\" as well.",
+        "- jax and tensorflow always make new arrays and stand in the tables \"into a buffer\" as well. They and onnxruntime take new arrays from pools "
+        "of their own, of pages that have been touched before; the others ask the operating system for large ones.",
         f"![Time per element against size]({picture})",
         "## Summary",
         "Geometric means over the rows of each table.",
