@@ -1,4 +1,4 @@
-"""Coefficients of src/math/erf.rs: erfcx on a mapped line, erf near 0, and the expansion of gelu' around its zero."""
+"""Coefficients of src/math/erf.rs for `f64`: erfcx on a mapped line, erf near 0, and the expansion of gelu' around its zero."""
 
 import sys
 from mpmath import mp, mpf, exp, erf, erfc, findroot, log, pi, sqrt, taylor
@@ -16,12 +16,6 @@ def mapped(b):
     return (b - K) / (b + K)
 
 
-def tail(degrees, largest, fmt):
-    for degree in degrees:
-        c, error = fit(g, lambda v: 1 / g(v), degree, -1, mapped(mpf(largest)), fmt)
-        report(f"G in erfcx(b) = G(v) / (1 + 2 b), v = (b - 2)/(b + 2), relative, b in [0, {largest}],", "v", c, error, fmt)
-
-
 def tail_pair(degrees, largest):
     """The first coefficient as a pair, the others in f64."""
     first = g(mpf(0))
@@ -33,6 +27,23 @@ def tail_pair(degrees, largest):
         report(f"(G(v) - G(0)) / v, relative to G, b in [0, {largest}],", "v", c, error, "f64")
 
 
+# R(a) = e^(a^2/2) Phi(-a) = (1/2 + s H(s - 1)) / (1 + SLOPE a), s = 2 a / (a + CENTRE).
+CENTRE, SLOPE = mpf(5), mpf("1.25")
+
+
+def half_tail(degrees, largest):
+    def whole(v):
+        a = CENTRE * (1 + v) / (1 - v)
+        return (1 + SLOPE * a) * exp(a * a / 2) * erfc(a / sqrt(2)) / 2
+
+    high = 2 * mpf(largest) / (mpf(largest) + CENTRE) - 1
+    for degree in degrees:
+        c, error = fit(
+            lambda v: (whole(v) - mpf(1) / 2) / (1 + v), lambda v: (1 + v) / whole(v), degree, mpf(10) ** -20 - 1, high, "f64"
+        )
+        report(f"H, relative to R, a in [0, {largest}],", "v = s - 1", c, error, "f64")
+
+
 def erf_near(z):
     if z == 0:
         return -2 / sqrt(pi) / 3
@@ -40,10 +51,10 @@ def erf_near(z):
     return (erf(b) / b - 2 / sqrt(pi)) / z
 
 
-if sys.argv[1] == "short":
-    tail((9, 10, 11), 10.3, "f64")
-elif sys.argv[1] == "full":
+if sys.argv[1] == "full":
     tail_pair(map(int, sys.argv[2:]), 27.5)
+elif sys.argv[1] == "half":
+    half_tail(map(int, sys.argv[2:]), 38.9)
 elif sys.argv[1] == "near":
     c0 = 2 / sqrt(pi)
     print("2/sqrt(pi) =", show(to_f64(c0), "f64"), "+", show(to_f64(c0 - to_f64(c0)), "f64"))
@@ -66,13 +77,5 @@ elif sys.argv[1] == "near":
     for degree in (9, 10):
         v, error = fit(rest, lambda t: t / (c[1] + t * rest(t)), degree, -mpf(1) / 8, mpf(1) / 8, "f64")
         report("rest in gelu'(root + t) = t (gelu'' + t rest(t)), relative,", "|t| <= 1/8", v, error, "f64")
-elif sys.argv[1] == "exponent":
-
-    def p(b):
-        return -log(erfc(b)) / b if b else 2 / sqrt(pi)
-
-    for degree in (8, 9, 10, 11):
-        c, error = fit(p, lambda b: erfc(b) * b / erf(b) if b else mpf(1), degree, mpf(10) ** -30, mpf("3.95"), "f64")
-        report("p in erf(b) = 1 - exp(-b p(b)), relative to erf,", "[0, 3.95]", c, error, "f64")
 K2 = sqrt(mpf(2))
 print("1/sqrt 2, 2 sqrt 2 =", [(show(to_f64(v), "f64"), show(to_f64(v - to_f64(v)), "f64")) for v in (1 / K2, 2 * K2, K2)])

@@ -100,6 +100,44 @@ def fit(f, weight, degree, low, high, fmt, points=None, first=0, step=1):
     return done, error
 
 
+def rational(f, weight, top, bottom, low, high, rounds=40):
+    """(n, d, error): the quotient n(x) / d(x) of these degrees with d[0] = 1 that minimises max |weight (n / d - f)|, by
+    Lawson's iteration on the problem made linear with the divisor of the round before; coefficients rounded to f64."""
+    xs = nodes(mpf(low), mpf(high), 8 * (top + bottom + 3))
+    fs, ws = [f(x) for x in xs], [weight(x) for x in xs]
+    weights, divisors, best = [mpf(1) / len(xs)] * len(xs), [mpf(1)] * len(xs), None
+
+    def at(c, x):
+        return mp.polyval(c[::-1], x)
+
+    for i in range(rounds):
+        scale = [w / d for w, d in zip(ws, divisors)]
+        rows = [
+            [s * x**k for k in range(top + 1)] + [-s * v * x**k for k in range(1, bottom + 1)]
+            for x, v, s in zip(xs, fs, scale)
+        ]
+        c = least_squares(rows, [s * v for s, v in zip(scale, fs)], weights)
+        n, d = c[: top + 1], [mpf(1)] + c[top + 1 :]
+        divisors = [at(d, x) for x in xs]
+        errors = [abs(w * (at(n, x) / v - fv)) for x, v, w, fv in zip(xs, divisors, ws, fs)]
+        worst = max(errors)
+        if min(divisors) > 0 and (best is None or worst < best[0]):
+            best = (worst, n, d)
+        if i >= 3:
+            weights = [w * (e / worst + mpf(10) ** -6) for w, e in zip(weights, errors)]
+            total = sum(weights)
+            weights = [w / total for w in weights]
+    n, d = [[to_f64(v) for v in part] for part in best[1:]]
+    test = nodes(mpf(low), mpf(high), 40 * (top + bottom + 3) + 1) + [mpf(low), mpf(high)]
+    return n, d, max(abs(weight(x) * (at(n, x) / at(d, x) - f(x))) for x in test)
+
+
+def report_rational(name, domain, n, d, error):
+    print(f"// {name} on {domain}, degrees {len(n) - 1} over {len(d) - 1}, error 2^{mp.nstr(log(error, 2), 4)}.")
+    for part in (n, d):
+        print(f"[{', '.join(show(v, 'f64') for v in part)}]")
+
+
 def report(name, domain, c, error, fmt):
     print(f"// {name} on {domain}, degree {len(c) - 1}, error 2^{mp.nstr(log(error, 2), 4)}.")
     print(f"[{', '.join(show(v, fmt) for v in c)}]")

@@ -11,7 +11,7 @@ use crate::math::erf::{gelu, gelu_slope};
 ///
 /// | element | max error | max error of f′ | −∞ | +∞ | NaN |
 /// |---------|-----------|-----------------|----|----|-----|
-/// | f32     | 0.55 ULP | 0.51 ULP | −0 | +∞ | NaN |
+/// | f32     | 0.63 ULP | 0.51 ULP | −0 | +∞ | NaN |
 /// | f64     | 0.8 ULP | 1.8 ULP | −0 | +∞ | NaN |
 ///
 /// [Hendrycks and Gimpel, 2016](https://arxiv.org/abs/1606.08415)
@@ -26,7 +26,7 @@ impl Spec for Gelu {
 impl Elementwise for Gelu {
     const COST: Cost = Cost::Heavy;
     const BOUNDS: Option<Bounds> =
-        Some(Bounds { f32: 0.55, f64: 0.8, derivative_f32: 0.51, derivative_f64: 1.8 });
+        Some(Bounds { f32: 0.63, f64: 0.8, derivative_f32: 0.51, derivative_f64: 1.8 });
 
     #[inline(always)]
     fn eval<V: Lane>(self, x: V) -> V {

@@ -61,7 +61,7 @@ struct Slope;
 impl DoubleKernel for Slope {
     #[inline(always)]
     fn call<W: Lane<Elem = f64>>(self, x: W) -> W {
-        let t = tanh::tanh_wide(x);
+        let t = tanh::tanh_full_wide(x);
         t * t
     }
 }

@@ -6,7 +6,7 @@
 
 use super::Pair;
 use super::exp::split;
-use super::poly::{double, from_root};
+use super::poly::{double, from_root, monic, monic_horner, paired};
 use super::wide::{Grade, wide};
 use crate::lane::{DoubleKernel, Lane, Mask};
 
@@ -43,20 +43,26 @@ const G_HIGH: [f64; 9] = [
     -6.188383302921942e-09,
 ];
 
-/// The same for `b` in `[0, 10.3]`, made by `tools/erf.py short`: degree 11, relative error 2^-29.96.
-const G_SHORT: [f64; 12] = [
-    1.276978382683275,
-    -0.09276382032414074,
-    -0.166030522163192,
-    0.1640510297690877,
-    -0.05421782650777029,
-    -0.008030786001228961,
-    0.008709144324644098,
-    0.0012524669744461748,
-    -0.0014210639543785577,
-    -0.0004005868146721133,
-    0.00016975806838629234,
-    7.956980494276789e-05,
+/// `Φ(−a) = e^(-a²/2) TAIL_FACTOR N(a) / D(a)` for `a` in `[0, 14.5]`, for `f32` values in `f64` lanes, made by
+/// `tools/rational.py gelu`: degrees 4 over 5, leading coefficients 1, relative error 2^-27.26.
+const TAIL_TOP: [f64; 4] =
+    [121.4373276608842, 106.45606129451471, 44.507413110074324, 9.870299225521645];
+const TAIL_BOTTOM: [f64; 5] = [
+    96.89409184647256,
+    162.25097409856158,
+    116.52222240687067,
+    45.493432032058905,
+    9.871038063745644,
+];
+/// `TAIL_FACTOR e^(-u/2)` for `|u| <= ln 2`, by the same: degree 6, relative error 2^-29.
+const TAIL_POWER: [f64; 7] = [
+    0.3989469068962041,
+    -0.19947346058547896,
+    0.04986835537802742,
+    -0.00831127098877462,
+    0.001038963581330813,
+    -0.00010440952630267361,
+    8.62455324521519e-06,
 ];
 
 /// 2/√π as a pair, and `E` in `erf(b) = b (2/√π + z E(z))`, `z = b²` in `[0, 1/4]`, made by `tools/erf.py
@@ -74,20 +80,23 @@ const NEAR: [f64; 9] = [
     -1.475824577624635e-07,
 ];
 
-/// `p` in `erf(b) = 1 − e^(-b p(b))`, `b` in `[0, 3.95]`, made by `tools/erf.py exponent`: degree 10, error
-/// 2^-31.61 relative to `erf`.
-const EXPONENT: [f64; 11] = [
-    1.128379166752295,
-    0.6366198184748109,
-    0.10277158862929829,
-    -0.019119921335466052,
-    -0.0002452934977399095,
-    0.0017843332485006675,
-    -0.0007235720581209119,
-    0.00015577396024142888,
-    -1.6650679706323816e-05,
-    1.744970867533112e-07,
-    9.143983064942992e-08,
+/// `erf(x) = x N(x²) / D(x²)` for `|x| <= 3.95`, made by `tools/rational.py erf`: degrees 5 over 6, leading
+/// coefficient of the divisor 1, relative error 2^-28.66.
+const ERF_TOP: [f64; 6] = [
+    4459412.489733924,
+    761230.1754431832,
+    219900.39797237085,
+    16622.767719972024,
+    1611.1682477233994,
+    26.31886045364455,
+];
+const ERF_BOTTOM: [f64; 6] = [
+    3952051.4107857174,
+    1991973.5128668163,
+    463665.31698932213,
+    64191.8042278786,
+    5581.860576252176,
+    283.0387119254571,
 ];
 
 /// √½ and 1/√(2π) as pairs.
@@ -170,14 +179,15 @@ fn erf_near<V: Lane>(b: Pair<V>) -> Pair<V> {
     product.plus_low(b.high.mul_add(rest, b.low * first))
 }
 
-/// The same of an `f32` value in `f64` lanes, for `b` in `[0, 10.3]`: error 2^-29.
+/// `Φ(−a)` as a product of two factors, of an `f32` value in `f64` lanes, for `a` in `[0, 14.5]` and its square: error
+/// 2^-26.9. The division runs beside the exponential.
 #[inline(always)]
-fn tail_wide<W: Lane>(b: W, square: W) -> W {
-    let (sum, line) = (b + 2.0, (b + b) + 1.0);
-    // One division for 1 / (b + 2) and 1 / (1 + 2b).
-    let inverse = b.splat(1.0) / (sum * line);
-    let v = (b - 2.0) * line * inverse;
-    wide(-square, Grade::Value).value() * (sum * inverse) * double(v, &G_SHORT)
+fn tail_wide<W: Lane>(a: W, square: W) -> (W, W) {
+    let n = monic(a, square, &TAIL_TOP);
+    let d = monic(a, square, &TAIL_BOTTOM);
+    let (k, power) = square.split_scale(a.splat(-0.5 * core::f64::consts::LOG2_E), 0);
+    let u = k.mul_add(a.splat(2.0 * core::f64::consts::LN_2), square);
+    (paired(u, u * u, &TAIL_POWER), n * power / d)
 }
 
 /// The error function, within 0.7 ULP over the whole line; odd.
@@ -209,9 +219,10 @@ pub fn erf<V: Lane>(x: V) -> V {
     impl DoubleKernel for K {
         #[inline(always)]
         fn call<W: Lane<Elem = f64>>(self, x: W) -> W {
-            // 1 − e^(-b p(b)): accurate near 0 too, by e^y − 1.
-            let b = x.abs().at_most(x.splat(4.0));
-            wide(-b * double(b, &EXPONENT), Grade::Relative).minus_one().copysign(x)
+            let limit = x.splat(3.95);
+            let x = x.at_least(-limit).at_most(limit);
+            let z = x * x;
+            x * double(z, &ERF_TOP) / monic_horner(z, &ERF_BOTTOM)
         }
     }
     if V::SINGLE {
@@ -234,8 +245,9 @@ pub fn erfc<V: Lane>(x: V) -> V {
     impl DoubleKernel for K {
         #[inline(always)]
         fn call<W: Lane<Elem = f64>>(self, x: W) -> W {
-            let b = x.abs().at_most(x.splat(10.25));
-            let q = tail_wide(b, b * b);
+            let b = x.abs().at_most(x.splat(10.2));
+            let (power, rest) = tail_wide(b * core::f64::consts::SQRT_2, b * b * 2.0);
+            let q = power * (rest + rest);
             W::select(x.lt(x.splat(0.0)), -q + 2.0, q)
         }
     }
@@ -265,10 +277,9 @@ pub(crate) fn gelu<V: Lane>(x: V) -> V {
         #[inline(always)]
         fn call<W: Lane<Elem = f64>>(self, x: W) -> W {
             let a = x.abs().at_most(x.splat(14.5));
-            let half = a * 0.5;
             // The square of an f32 value is exact.
-            let q = tail_wide(a * core::f64::consts::FRAC_1_SQRT_2, half * a);
-            q.neg_mul_add(half, x.at_least(x.splat(0.0)))
+            let (power, rest) = tail_wide(a, a * a);
+            power.neg_mul_add(rest * a, x.at_least(x.splat(0.0)))
         }
     }
     if V::SINGLE {

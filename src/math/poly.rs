@@ -1,5 +1,6 @@
 //! Polynomials: long ones by Estrin's scheme, whose chain of dependent steps grows with the logarithm
-//! of the degree; short ones by Horner's rule, which needs fewer instructions and registers.
+//! of the degree; short ones by Horner's rule, which needs fewer instructions and registers, or by the
+//! same rule in the square, where the chain counts and the square is there anyway.
 
 use crate::lane::Lane;
 
@@ -16,7 +17,7 @@ impl<const N: usize, const M: usize> Table<N, M> {
     pub(crate) fn at<V: Lane>(&self, x: V) -> V {
         if V::SINGLE {
             let single = &self.single;
-            estrin(x, N, |i| x.constant(single[i], 0.0))
+            by_squares(x, x * x, N, |i| x.constant(single[i], 0.0))
         } else {
             let double = &self.double;
             estrin(x, M, |i| x.splat(double[i]))
@@ -49,6 +50,48 @@ pub(crate) fn from_root<V: Lane, const M: usize>(
 #[inline(always)]
 pub(crate) fn nested<V: Lane, const M: usize>(x: V, c: &[f64; M]) -> V {
     estrin(x, M - 1, |i| x.splat(c[i + 1])).mul_add(x, x.splat(c[0]))
+}
+
+/// `c[0] + c[1] x + …` in pairs of terms, by Horner's rule in `x2`, the square of `x`.
+#[inline(always)]
+pub(crate) fn paired<V: Lane, const M: usize>(x: V, x2: V, c: &[f64; M]) -> V {
+    by_squares(x, x2, M, |i| x.splat(c[i]))
+}
+
+/// `c[0] + c[1] x + … + x^M` as [`paired`]: with a leading coefficient of 1 the first step is an addition, which
+/// goes beside the multiplications.
+#[inline(always)]
+pub(crate) fn monic<V: Lane, const M: usize>(x: V, x2: V, c: &[f64; M]) -> V {
+    let pair = |i: usize| x.splat(c[i + 1]).mul_add(x, x.splat(c[i]));
+    let (mut sum, mut i) =
+        if M % 2 == 0 { (x2 + pair(M - 2), M - 2) } else { (x + c[M - 1], M - 1) };
+    while i > 0 {
+        i -= 2;
+        sum = sum.mul_add(x2, pair(i));
+    }
+    sum
+}
+
+/// The same by Horner's rule: the longest chain, the fewest instructions and registers.
+#[inline(always)]
+pub(crate) fn monic_horner<V: Lane, const M: usize>(x: V, c: &[f64; M]) -> V {
+    let mut sum = x + c[M - 1];
+    for &c in c[..M - 1].iter().rev() {
+        sum = sum.mul_add(x, x.splat(c));
+    }
+    sum
+}
+
+#[inline(always)]
+fn by_squares<V: Lane>(x: V, x2: V, len: usize, c: impl Fn(usize) -> V + Copy) -> V {
+    let pair = |i: usize| if i + 1 < len { c(i + 1).mul_add(x, c(i)) } else { c(i) };
+    let mut i = (len - 1) / 2 * 2;
+    let mut sum = pair(i);
+    while i > 0 {
+        i -= 2;
+        sum = sum.mul_add(x2, pair(i));
+    }
+    sum
 }
 
 #[inline(always)]

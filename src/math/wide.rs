@@ -1,7 +1,7 @@
 //! What `f32` functions are made of: exponentials in `f64` lanes, where neither the rounding of
 //! single steps nor the ends of the exponent range need any care.
 
-use super::poly::double;
+use super::poly::{double, paired};
 use crate::lane::Lane;
 
 /// `g` in `eʳ = 1 + r g(r)` for `|r| <= ln 2 / 2`, degree 5, made by `tools/exp.py`: error 2^-28.9
@@ -58,6 +58,14 @@ pub(crate) fn wide<W: Lane>(x: W, grade: Grade) -> Wide<W> {
         Grade::Full => (r * r).mul_add(double(r, &Q), r),
     };
     Wide { p, power }
+}
+
+/// `eˣ` to 2^-28.9, for `x` in `[-700, 700]`: the shortest chain, where nothing but the value is wanted.
+#[inline(always)]
+pub(crate) fn exp_wide<W: Lane>(x: W) -> W {
+    let (k, power) = x.split_scale(x.splat(core::f64::consts::LOG2_E), 0);
+    let r = k.neg_mul_add(x.splat(core::f64::consts::LN_2), x);
+    paired(r, r * r, &[1.0, G[0], G[1], G[2], G[3], G[4], G[5]]) * power
 }
 
 impl<W: Lane> Wide<W> {
