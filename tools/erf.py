@@ -1,7 +1,7 @@
 """Coefficients of src/math/erf.rs for `f64`: erfcx on a mapped line, erf near 0, and the expansion of gelu' around its zero."""
 
 import sys
-from mpmath import mp, mpf, exp, erf, erfc, findroot, log, pi, sqrt, taylor
+from mpmath import mp, mpf, diff, exp, erf, erfc, findroot, log, pi, sqrt, taylor
 from minimax import fit, report, show, to_f64
 
 K = mpf(2)
@@ -28,7 +28,7 @@ def tail_pair(degrees, largest):
 
 
 # R(a) = e^(a^2/2) Phi(-a) = (1/2 + s H(s - 1)) / (1 + SLOPE a), s = 2 a / (a + CENTRE).
-CENTRE, SLOPE = mpf(5), mpf("1.25")
+CENTRE, SLOPE = mpf(5), mpf("1.125")
 
 
 def half_tail(degrees, largest):
@@ -42,6 +42,8 @@ def half_tail(degrees, largest):
             lambda v: (whole(v) - mpf(1) / 2) / (1 + v), lambda v: (1 + v) / whole(v), degree, mpf(10) ** -20 - 1, high, "f64"
         )
         report(f"H, relative to R, a in [0, {largest}],", "v = s - 1", c, error, "f64")
+    c, error = fit(lambda v: diff(whole, v), lambda v: mpf(1), 5, mpf(10) ** -10 - 1, high, "f64")
+    report("its slope, absolute,", "v", c, error, "f64")
 
 
 def erf_near(z):
@@ -74,8 +76,8 @@ elif sys.argv[1] == "near":
     def rest(t):
         return sum(v * t**i for i, v in enumerate(c[2:]))
 
-    for degree in (9, 10):
-        v, error = fit(rest, lambda t: t / (c[1] + t * rest(t)), degree, -mpf(1) / 8, mpf(1) / 8, "f64")
-        report("rest in gelu'(root + t) = t (gelu'' + t rest(t)), relative,", "|t| <= 1/8", v, error, "f64")
+    for degree in (10, 11, 12):
+        v, error = fit(rest, lambda t: t / (c[1] + t * rest(t)), degree, -mpf(3) / 16, mpf(3) / 16, "f64")
+        report("rest in gelu'(root + t) = t (gelu'' + t rest(t)), relative,", "|t| <= 3/16", v, error, "f64")
 K2 = sqrt(mpf(2))
 print("1/sqrt 2, 2 sqrt 2 =", [(show(to_f64(v), "f64"), show(to_f64(v - to_f64(v)), "f64")) for v in (1 / K2, 2 * K2, K2)])

@@ -6,7 +6,8 @@
 
 use super::Pair;
 use super::exp::split;
-use super::poly::{double, from_root, monic, monic_horner, paired};
+use super::phi::tail_wide;
+use super::poly::{double, from_root, monic_horner};
 use super::wide::{Grade, wide};
 use crate::lane::{DoubleKernel, Lane, Mask};
 
@@ -41,28 +42,6 @@ const G_HIGH: [f64; 9] = [
     6.641179988422219e-09,
     -2.158604564095997e-08,
     -6.188383302921942e-09,
-];
-
-/// `Φ(−a) = e^(-a²/2) TAIL_FACTOR N(a) / D(a)` for `a` in `[0, 14.5]`, for `f32` values in `f64` lanes, made by
-/// `tools/rational.py gelu`: degrees 4 over 5, leading coefficients 1, relative error 2^-27.26.
-const TAIL_TOP: [f64; 4] =
-    [121.4373276608842, 106.45606129451471, 44.507413110074324, 9.870299225521645];
-const TAIL_BOTTOM: [f64; 5] = [
-    96.89409184647256,
-    162.25097409856158,
-    116.52222240687067,
-    45.493432032058905,
-    9.871038063745644,
-];
-/// `TAIL_FACTOR e^(-u/2)` for `|u| <= ln 2`, by the same: degree 6, relative error 2^-29.
-const TAIL_POWER: [f64; 7] = [
-    0.3989469068962041,
-    -0.19947346058547896,
-    0.04986835537802742,
-    -0.00831127098877462,
-    0.001038963581330813,
-    -0.00010440952630267361,
-    8.62455324521519e-06,
 ];
 
 /// 2/√π as a pair, and `E` in `erf(b) = b (2/√π + z E(z))`, `z = b²` in `[0, 1/4]`, made by `tools/erf.py
@@ -106,19 +85,21 @@ const PHI_0: (f64, f64) = (0.3989422804014327, -2.49232720227773e-17);
 /// The zero of gelu' and the slope of gelu' there, as pairs.
 const ROOT: (f64, f64) = (-0.7517915246935645, 1.4956759177009883e-17);
 const ROOT_SLOPE: (f64, f64) = (0.4314939923140469, 2.7308688141129613e-17);
-/// `rest` in `gelu'(ROOT + t) = t (ROOT_SLOPE + t rest(t))` for `|t| <= 1/8`, made by `tools/erf.py near`: degree 9,
-/// relative error 2^-57.91.
-const NEAR_ROOT: [f64; 10] = [
-    0.38828498299055186,
-    -0.018199676398671222,
-    -0.11400823329706189,
-    -0.014771522148099535,
-    0.01942167978335503,
-    0.00453922833425291,
-    -0.002239530274275649,
-    -0.0007448209225422864,
-    0.0001858509342528932,
-    8.580811120921064e-05,
+/// `rest` in `gelu'(ROOT + t) = t (ROOT_SLOPE + t rest(t))` for `|t| <= 3/16`, made by `tools/erf.py near`: degree 11,
+/// relative error 2^-59.95.
+const NEAR_ROOT: [f64; 12] = [
+    0.388284982990552,
+    -0.018199676398671108,
+    -0.11400823329720769,
+    -0.014771522148231344,
+    0.01942167983579911,
+    0.004539228376818276,
+    -0.00223953789655012,
+    -0.0007448266660987304,
+    0.00018633397858346302,
+    8.615337521463523e-05,
+    -1.1127591070309004e-05,
+    -7.64946534717801e-06,
 ];
 
 /// `G(v)` without its first coefficient, over `v`.
@@ -177,17 +158,6 @@ fn erf_near<V: Lane>(b: Pair<V>) -> Pair<V> {
     let product = Pair::product(b.high, first);
     let rest = z.mul_add(double(z, &NEAR), z.splat(TWO_OVER_SQRT_PI.1));
     product.plus_low(b.high.mul_add(rest, b.low * first))
-}
-
-/// `Φ(−a)` as a product of two factors, of an `f32` value in `f64` lanes, for `a` in `[0, 14.5]` and its square: error
-/// 2^-26.9. The division runs beside the exponential.
-#[inline(always)]
-fn tail_wide<W: Lane>(a: W, square: W) -> (W, W) {
-    let n = monic(a, square, &TAIL_TOP);
-    let d = monic(a, square, &TAIL_BOTTOM);
-    let (k, power) = square.split_scale(a.splat(-0.5 * core::f64::consts::LOG2_E), 0);
-    let u = k.mul_add(a.splat(2.0 * core::f64::consts::LN_2), square);
-    (paired(u, u * u, &TAIL_POWER), n * power / d)
 }
 
 /// The error function, within 0.7 ULP over the whole line; odd.
@@ -268,42 +238,7 @@ pub fn erfc<V: Lane>(x: V) -> V {
     V::select(b.lt(x.splat(0.5)), around.high + (around.low - near.low), y)
 }
 
-/// `x Φ(x)`, within 0.8 ULP over the whole line, subnormal results included; −0 at −∞.
-#[inline(always)]
-pub(crate) fn gelu<V: Lane>(x: V) -> V {
-    #[derive(Clone, Copy)]
-    struct K;
-    impl DoubleKernel for K {
-        #[inline(always)]
-        fn call<W: Lane<Elem = f64>>(self, x: W) -> W {
-            let a = x.abs().at_most(x.splat(14.5));
-            // The square of an f32 value is exact.
-            let (power, rest) = tail_wide(a, a * a);
-            power.neg_mul_add(rest * a, x.at_least(x.splat(0.0)))
-        }
-    }
-    if V::SINGLE {
-        return x.through_double(K);
-    }
-    let a = x.abs().at_most(x.splat(38.8));
-    let half = x.splat(0.5);
-    let t = tail(Pair::constant(x, SQRT_HALF).times(a), Pair::product(a * half, a));
-    let q = t.gauss.times_pair(t.factor).times(a * half);
-    let below = -(q.round() * t.scale * 2f64.powi(-OFFSET));
-    // From 20 on, x itself; the bound gives the select a computed value and keeps infinity out.
-    let top = x.splat(20.0);
-    let q = q.scale(t.power());
-    let above = Pair::sum(x.at_most(top), -q.high);
-    let above = above.high + (above.low - q.low);
-    let above = V::select(x.gt(top), x.at_least(top), above);
-    let y = V::select(x.lt(x.splat(0.0)), below, above);
-    // Near 0, x / 2 · (1 + erf(x / √2)) is more accurate than the tail's polynomial.
-    let near = erf_near(Pair::constant(x, SQRT_HALF).times(x));
-    let around = Pair::sum(x.splat(1.0), near.high).plus_low(near.low).times(x).round() * 0.5;
-    V::select(a.lt(x.splat(0.7)) & a.gt(x.splat(0.0)), around, y)
-}
-
-/// `Φ(x) + x φ(x)`, within 2 ULP over the whole line, also near its zero.
+/// `Φ(x) + x φ(x)`, within 1.6 ULP over the whole line, also near its zero.
 #[inline(always)]
 pub(crate) fn gelu_slope<V: Lane>(x: V) -> V {
     #[derive(Clone, Copy)]
@@ -342,7 +277,7 @@ pub(crate) fn gelu_slope<V: Lane>(x: V) -> V {
     let around = Pair::sum(half, sum.high);
     let around = around.high + (around.low + sum.low);
     let y = V::select(a.lt(half), around, y);
-    let near = (x + 0.75).abs().lt(x.splat(0.12));
+    let near = (x + 0.75).abs().lt(x.splat(0.18));
     if near.any() {
         return V::select(near, from_root(x - ROOT.0, x.splat(-ROOT.1), ROOT_SLOPE, &NEAR_ROOT), y);
     }

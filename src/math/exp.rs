@@ -75,7 +75,11 @@ pub(crate) fn split<V: Lane>(x: V, low: Option<V>, offset: i32) -> Split<V> {
 /// [`split`]; `CAREFUL` (`f64` only) takes the rounding of `r` and of the polynomial out of the small
 /// terms too, where they are up to 2^-56 of `eʳ`: for differences that double the relative error.
 #[inline(always)]
-fn split_careful<V: Lane, const CAREFUL: bool>(x: V, low: Option<V>, offset: i32) -> Split<V> {
+pub(crate) fn split_careful<V: Lane, const CAREFUL: bool>(
+    x: V,
+    low: Option<V>,
+    offset: i32,
+) -> Split<V> {
     let (high, ln_low, scale) = reduced(x, offset);
     let r = high - ln_low;
     // The low part of the reduction goes into the small terms: the rounding of r does not count.

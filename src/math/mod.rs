@@ -12,6 +12,7 @@ pub(crate) mod exp;
 pub(crate) mod gate;
 pub(crate) mod ln;
 pub(crate) mod pair;
+pub(crate) mod phi;
 pub(crate) mod poly;
 pub(crate) mod tanh;
 pub(crate) mod wide;
