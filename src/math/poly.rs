@@ -64,7 +64,7 @@ pub(crate) fn paired<V: Lane, const M: usize>(x: V, x2: V, c: &[f64; M]) -> V {
 pub(crate) fn monic<V: Lane, const M: usize>(x: V, x2: V, c: &[f64; M]) -> V {
     let pair = |i: usize| x.splat(c[i + 1]).mul_add(x, x.splat(c[i]));
     let (mut sum, mut i) =
-        if M % 2 == 0 { (x2 + pair(M - 2), M - 2) } else { (x + c[M - 1], M - 1) };
+        if M.is_multiple_of(2) { (x2 + pair(M - 2), M - 2) } else { (x + c[M - 1], M - 1) };
     while i > 0 {
         i -= 2;
         sum = sum.mul_add(x2, pair(i));
