@@ -7,6 +7,7 @@ use ndarray::NdFloat;
 
 use crate::choice::Loops;
 use crate::lane::{Doubles, LaneIo, Singles, sealed::Sealed};
+use crate::softmax::SoftmaxLoops;
 
 /// An element type that activations work on: [`f32`] or [`f64`].
 ///
@@ -17,7 +18,7 @@ use crate::lane::{Doubles, LaneIo, Singles, sealed::Sealed};
 /// use ndarray_activations::prelude::*;
 /// let _ = array![1, 2, 3].sigmoid();
 /// ```
-pub trait Element: NdFloat + Default + Debug + Display + Sealed + Loops {
+pub trait Element: NdFloat + Default + Debug + Display + Sealed + Loops + SoftmaxLoops {
     /// The vector type that holds this element on SIMD level `S`.
     #[doc(hidden)]
     type Lanes<S: Simd>: LaneIo<S> + crate::lane::Lane<Elem = Self>;

@@ -138,6 +138,10 @@ pub trait LaneIo<S: Simd>: Lane + 'static {
     fn store(self, to: &mut [Self::Elem]);
     /// One value in every lane.
     fn fill(simd: S, value: Self::Elem) -> Self;
+    /// All lanes in double precision, the first eight and the rest; without a rest, zeros.
+    fn widen(self) -> (Doubles<S>, Doubles<S>);
+    /// The reverse of [`widen`](LaneIo::widen), rounded to nearest.
+    fn narrow(low: Doubles<S>, high: Doubles<S>) -> Self;
 }
 
 macro_rules! mask {
@@ -182,7 +186,9 @@ macro_rules! lanes {
         constant |$single:ident, $double:ident| $constant:expr,
         table |$n:ident, $m:ident| $table:expr,
         single $is_single:literal,
-        double $double_name:ident |$x:ident, $kernel:ident| $through:expr
+        double $double_name:ident |$x:ident, $kernel:ident| $through:expr,
+        widen |$wide:ident| $widen:expr,
+        narrow |$low:ident, $high:ident| $narrow:expr
     ) => {
         $(#[$doc])*
         #[derive(Clone, Copy, Debug)]
@@ -409,6 +415,15 @@ macro_rules! lanes {
             fn fill(simd: S, value: $elem) -> Self {
                 Self($inner::splat(simd, value))
             }
+            #[inline(always)]
+            fn widen(self) -> (Doubles<S>, Doubles<S>) {
+                let $wide = self;
+                $widen
+            }
+            #[inline(always)]
+            fn narrow($low: Doubles<S>, $high: Doubles<S>) -> Self {
+                $narrow
+            }
         }
     };
 }
@@ -424,7 +439,12 @@ lanes! {
         let (low, high) = x.0.widen();
         let (low, high) = (kernel.call(Doubles(low)), kernel.call(Doubles(high)));
         Self(low.0.narrow(high.0))
-    }
+    },
+    widen |x| {
+        let (low, high) = x.0.widen();
+        (Doubles(low), Doubles(high))
+    },
+    narrow |low, high| Self(low.0.narrow(high.0))
 }
 
 lanes! {
@@ -434,5 +454,7 @@ lanes! {
     constant |_single, double| double,
     table |_single, double| double,
     single false,
-    double Doubles |x, kernel| kernel.call(x)
+    double Doubles |x, kernel| kernel.call(x),
+    widen |x| (x, x.splat(0.0)),
+    narrow |low, _high| low
 }

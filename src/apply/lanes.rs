@@ -9,7 +9,7 @@ use ndarray::{ArrayBase, ArrayView, ArrayView1, ArrayView2, ArrayViewMut, ArrayV
 use ndarray::{ArrayViewMut2, Axis, Dimension, Ix2, RawData};
 
 use super::parallel;
-use super::tiles::Tiles;
+use super::tiles::{Columns, columns, short};
 use crate::activation::Cost;
 use crate::element::Element;
 
@@ -38,7 +38,7 @@ pub(crate) struct Walk<'a, A, B, D> {
     pub(crate) out: Option<ArrayViewMut<'a, A, D>>,
     pub(crate) stat: ArrayViewMut<'a, B, D>,
     /// A faster way for lanes side by side, of walks whose only arrays are `x` and `out`.
-    pub(crate) tile: Option<Tiles<'a, A>>,
+    pub(crate) tile: Option<&'a dyn Columns<A>>,
 }
 
 /// Panics unless the array has the axis.
@@ -76,7 +76,7 @@ impl<A: Element, B: Send, D: Dimension> Walk<'_, A, B, D> {
             .filter(|&other| other != axis.index())
             .max_by_key(|&other| self.stat.shape()[other]);
         match longest {
-            Some(other) if pieces > 1 && self.stat.shape()[other] > 1 => {
+            Some(other) if pieces > 1 && self.stat.shape()[other] > self.least(other) => {
                 let (a, b) = self.split_at(Axis(other));
                 parallel::join(
                     || a.cut(axis, pieces / 2, f),
@@ -85,6 +85,16 @@ impl<A: Element, B: Send, D: Dimension> Walk<'_, A, B, D> {
             }
             _ => self.tiles(axis, f),
         }
+    }
+
+    /// Lanes along this axis that one thread should have: a cache line where they stand side by side.
+    fn least(&self, axis: usize) -> usize {
+        let unit = match (&self.x, &self.out) {
+            (Some(x), _) => x.strides()[axis] == 1,
+            (None, Some(out)) => out.strides()[axis] == 1,
+            (None, None) => false,
+        };
+        if unit { TILE } else { 1 }
     }
 
     fn split_at(self, axis: Axis) -> (Self, Self) {
@@ -143,10 +153,8 @@ impl<A: Element, B: Send, D: Dimension> Walk<'_, A, B, D> {
         let unit = Axis(unit);
         let x = self.x.map(|x| plane(x, axis, unit));
         let mut out = self.out.map(|out| plane(out, axis, unit));
-        if let (Some(tiles), Some(out)) = (self.tile, &mut out)
-            && out.nrows() <= tiles.longest
-        {
-            return tiles.columns(x, out);
+        if let (Some(f), Some(out)) = (self.tile, &mut out) {
+            return columns(f, x, out);
         }
         let mut stat = plane(self.stat, axis, unit);
         let (mut from, mut to) = (Vec::new(), Vec::new());
@@ -174,8 +182,8 @@ impl<A: Element, B: Send, D: Dimension> Walk<'_, A, B, D> {
     }
 
     fn lanes(mut self, axis: Axis, f: &impl Fn(Strand<'_, A, B>)) {
-        if let (Some(tiles), Some(out)) = (self.tile, &mut self.out)
-            && tiles.short(axis, self.x.as_ref(), out)
+        if let (Some(f), Some(out)) = (self.tile, &mut self.out)
+            && short(f, axis, self.x.as_ref(), out)
         {
             return;
         }

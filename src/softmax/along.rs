@@ -2,9 +2,8 @@
 
 use ndarray::{Array, ArrayRef, ArrayView, ArrayViewMut, Axis, Dimension, RemoveAxis};
 
-use super::sum::chunk;
 use crate::activation::Cost;
-use crate::apply::{self, Strand, TileFn, Tiles, Walk};
+use crate::apply::{self, Columns, Strand, Walk};
 use crate::element::Element;
 
 /// A place for the result of each lane.
@@ -21,7 +20,7 @@ fn walk<'a, A: Element, D: Dimension>(
     mask: Option<ArrayView<'a, bool, D>>,
     out: ArrayViewMut<'a, A, D>,
     f: &(impl Fn(Strand<'_, A, ()>) + Sync),
-    tile: Option<&TileFn<'_, A>>,
+    tile: Option<&'a dyn Columns<A>>,
 ) {
     let mut stat = stats(&out.raw_dim(), axis, ());
     let walk = Walk {
@@ -30,7 +29,7 @@ fn walk<'a, A: Element, D: Dimension>(
         mask,
         out: Some(out),
         stat: stat.view_mut(),
-        tile: tile.map(|f| Tiles { f, longest: chunk::<A>() }),
+        tile,
     };
     walk.run(axis, Cost::Moderate, f);
 }
@@ -41,7 +40,7 @@ pub(super) fn lanes<A: Element, D: Dimension>(
     x: &ArrayRef<A, D>,
     other: Option<&ArrayRef<A, D>>,
     f: &(impl Fn(Strand<'_, A, ()>) + Sync),
-    tile: Option<&TileFn<'_, A>>,
+    tile: Option<&dyn Columns<A>>,
 ) -> Array<A, D> {
     let mut out = apply::new_like(x);
     walk(axis, Some(x), other, None, out.view_mut(), f, tile);
@@ -54,7 +53,7 @@ pub(super) fn assign<A: Element, D: Dimension>(
     x: &ArrayRef<A, D>,
     out: &mut ArrayRef<A, D>,
     f: &(impl Fn(Strand<'_, A, ()>) + Sync),
-    tile: Option<&TileFn<'_, A>>,
+    tile: Option<&dyn Columns<A>>,
 ) {
     apply::assert_same_shape("output", out.shape(), "input", x.shape());
     walk(axis, Some(x), None, None, out.view_mut(), f, tile);
@@ -66,7 +65,7 @@ pub(super) fn update<A: Element, D: Dimension>(
     x: &mut ArrayRef<A, D>,
     other: Option<&ArrayRef<A, D>>,
     f: &(impl Fn(Strand<'_, A, ()>) + Sync),
-    tile: Option<&TileFn<'_, A>>,
+    tile: Option<&dyn Columns<A>>,
 ) {
     walk(axis, None, other, None, x.view_mut(), f, tile);
 }

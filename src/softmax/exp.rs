@@ -8,8 +8,10 @@
 
 use core::f64::consts::{LN_2, LOG2_E};
 
-use crate::element::Element;
-use crate::lane::Lane;
+use fearless_simd::Simd;
+
+use super::total::WIDEST;
+use crate::lane::{Lane, LaneIo};
 
 /// `q` in `eʳ = 1 + r + r² q(r)` for `|r| <= ln 2 / 2`, made by `tools/exp.py`.
 /// Errors relative to `eʳ`: 2^-28.23 in f32 (degree 4), 2^-57.88 in f64 (degree 9).
@@ -48,63 +50,115 @@ pub(crate) const fn limit<A>() -> f64 {
 
 /// Binary exponents below the reference at which even 2²⁴ results together round to zero, but the
 /// lifted exponential is still a normal number.
-const fn depth<A>() -> i32 {
-    if single::<A>() { 180 } else { 1100 }
+const fn depth<A>() -> f64 {
+    if single::<A>() { 180.0 } else { 1100.0 }
 }
 
-/// What exponentials are relative to: `e^(shift + K ln 2)`.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Reference<A> {
-    /// Subtracted from every element: 0, or the lane's maximum.
-    pub(crate) shift: A,
-    /// The part of the maximum that the factor of the scaling left over.
-    pub(crate) shift_low: A,
-    /// The binary exponent `K`.
-    pub(crate) exponent: i32,
+/// The constants of [`exp`], hidden from the compiler, which would otherwise load each of them anew
+/// in every round of a loop and run out of registers: from memory they are operands of the
+/// instructions that use them. Twice the speed.
+#[derive(Clone, Copy)]
+pub(crate) struct Constants<V> {
+    log2_e: V,
+    ln_2: V,
+    ln_2_low: V,
+    q: [V; 10],
+    one: V,
 }
 
-impl<A: Element> Reference<A> {
-    /// For a largest element `max`.
+impl<V: Lane> Constants<V> {
     #[inline(always)]
-    pub(crate) fn new(max: A, shift: A, shift_low: A) -> Self {
-        let limit = limit::<A>();
-        let distance = (max.to_f64() - shift.to_f64()).clamp(-limit, limit);
-        // A maximum of +∞ or NaN gives NaN here, and 0 when cast; the sum is NaN anyway.
-        Self { shift, shift_low, exponent: (distance * LOG2_E).round_ties_even() as i32 }
+    pub(crate) fn new(like: V) -> Self {
+        let q = core::array::from_fn(
+            #[inline(always)]
+            |i| like.constant(Q.0[i.min(Q.0.len() - 1)], Q.1[i]),
+        );
+        core::hint::black_box(Self {
+            log2_e: like.splat(LOG2_E),
+            ln_2: like.constant(core::f32::consts::LN_2, LN_2),
+            // ln 2 − the number above.
+            ln_2_low: like.constant(1.904_654_2e-9, -2.319_046_813_846_299_6e-17),
+            q,
+            one: like.splat(1.0),
+        })
+    }
+
+    /// `q(s)` by Horner's rule.
+    #[inline(always)]
+    fn q(&self, s: V) -> V {
+        let degree = if V::SINGLE { Q.0.len() } else { Q.1.len() } - 1;
+        let mut sum = self.q[degree];
+        for &coefficient in self.q[..degree].iter().rev() {
+            sum = sum.mul_add(s, coefficient);
+        }
+        sum
     }
 }
 
-/// The same in vectors.
+/// What exponentials are relative to: `e^(shift + K ln 2)`, one for each lane of the vectors.
 #[derive(Clone, Copy)]
 pub(crate) struct Origin<V> {
-    shift: V,
-    shift_low: V,
+    constants: Constants<V>,
+    /// Subtracted from every element: the lane's maximum as a pair, or nothing.
+    pub(crate) shift: Option<(V, V)>,
+    /// Arguments below this give results that round to zero.
     floor: V,
+    /// The binary exponent `K`.
+    pub(crate) exponent: V,
+    /// The lift without `K`.
     offset: V,
 }
 
 impl<V: Lane> Origin<V> {
-    /// One origin for all lanes.
+    /// For a largest element `top`. NaN where that is NaN or +∞, and so is every exponential.
     #[inline(always)]
-    pub(crate) fn new(shift: V, shift_low: V, exponent: i32) -> Self {
-        let floor = shift.splat(floor::<V::Elem>(exponent));
-        Self { shift, shift_low, floor, offset: shift.splat(f64::from(LIFT - exponent)) }
+    pub(crate) fn new(constants: Constants<V>, top: V, shift: Option<(V, V)>) -> Self {
+        let limit = top.splat(limit::<V::Elem>());
+        let distance = match shift {
+            None => top,
+            Some((shift, _)) => top - shift,
+        };
+        let (exponent, _) =
+            distance.at_least(-limit).at_most(limit).split_scale(top.splat(LOG2_E), 0);
+        let floor = (exponent - depth::<V::Elem>()) * LN_2;
+        let offset = -exponent + f64::from(LIFT);
+        Self { constants, shift, floor, exponent, offset }
     }
 
-    /// An origin for each lane; `exponent` is integer-valued, `floor` what [`floor`] makes of it.
+    /// The same, for the compiler to see that there is no shift.
     #[inline(always)]
-    pub(crate) fn each(shift: V, shift_low: V, floor: V, exponent: V) -> Self {
-        Self { shift, shift_low, floor, offset: exponent.splat(f64::from(LIFT)) - exponent }
+    pub(crate) fn without_shift(self) -> Self {
+        Self { shift: None, ..self }
+    }
+
+    /// The same, for the compiler to see that all lanes have the one origin of the first.
+    #[inline(always)]
+    pub(crate) fn of_first<S: Simd>(self, simd: S) -> Self
+    where
+        V: LaneIo<S>,
+    {
+        Self {
+            constants: self.constants,
+            shift: self.shift.map(
+                #[inline(always)]
+                |(shift, low)| (of_first(simd, shift), of_first(simd, low)),
+            ),
+            floor: of_first(simd, self.floor),
+            exponent: of_first(simd, self.exponent),
+            offset: of_first(simd, self.offset),
+        }
     }
 }
 
-/// Arguments below this give results that round to zero, relative to `2^exponent`.
+/// The first lane in every lane.
 #[inline(always)]
-pub(crate) fn floor<A>(exponent: i32) -> f64 {
-    f64::from(exponent - depth::<A>()) * LN_2
+fn of_first<S: Simd, V: LaneIo<S>>(simd: S, v: V) -> V {
+    let mut all = [V::Elem::default(); WIDEST];
+    v.store(&mut all[..V::WIDTH]);
+    V::fill(simd, all[0])
 }
 
-/// `e^x · 2^LIFT` relative to the origin, as `high + low`; `|low|` is at most half an ULP.
+/// `e^x · 2^LIFT` relative to the origin, as `high + low`; `|low|` is at most about half an ULP.
 #[derive(Clone, Copy)]
 pub(crate) struct Exp<V> {
     pub(crate) high: V,
@@ -115,30 +169,33 @@ pub(crate) struct Exp<V> {
 /// (f64), the pair one below 2^-27 or 2^-56. `-∞` gives a number whose quotient rounds to zero.
 #[inline(always)]
 pub(crate) fn exp<V: Lane>(x: V, x_low: Option<V>, origin: Origin<V>) -> Exp<V> {
-    let (x, x_low) = match x_low {
-        None => ((x - origin.shift).at_least(origin.floor), None),
-        Some(x_low) => {
+    let zero = x.splat(0.0);
+    let (x, x_low) = match (x_low, origin.shift) {
+        (None, None) => (x.at_least(origin.floor), None),
+        (None, Some((shift, _))) => ((x - shift).at_least(origin.floor), None),
+        (Some(x_low), shift) => {
             // Both differences are exact where they matter; their sum is normalised again.
-            let (x, x_low) = (x - origin.shift, x_low - origin.shift_low);
+            let (shift, shift_low) = shift.unwrap_or((zero, zero));
+            let (x, x_low) = (x - shift, x_low - shift_low);
             let sum = x + x_low;
             let low = x_low - (sum - x);
             let top = sum.at_least(origin.floor);
-            (top, Some(V::select(sum.ge(origin.floor), low, x.splat(0.0))))
+            (top, Some(V::select(sum.ge(origin.floor), low, zero)))
         }
     };
-    let (k, scale) = x.split_scale_by(x.splat(LOG2_E), origin.offset);
+    let constants = &origin.constants;
+    let (k, scale) = x.split_scale_by(constants.log2_e, origin.offset);
     // Exact: both terms are multiples of 2^-25 (f64: 2^-54), and the difference is below ½.
-    let r = k.neg_mul_add(x.constant(core::f32::consts::LN_2, LN_2), x);
-    // ln 2 − the number above.
-    let mut rest = k * x.constant(1.904_654_2e-9, -2.319_046_813_846_299_6e-17);
+    let r = k.neg_mul_add(constants.ln_2, x);
+    let mut rest = k * constants.ln_2_low;
     if let Some(x_low) = x_low {
         rest = rest + x_low;
     }
     let s = r + rest;
-    let tail = (s * s).mul_add(s.poly(Q.0, Q.1), rest);
-    let one = x.splat(1.0);
-    let first = one + r;
-    let tail = (r - (first - one)) + tail;
-    let e = first + tail;
-    Exp { high: e * scale, low: (tail - (e - first)) * scale }
+    let tail = (s * s).mul_add(constants.q(s), rest);
+    // The first rounding costs 0.35 · 2^-24 at most; what both lose together is in the low part:
+    // 1 is taken off exactly, and what is left has the leading digits of r.
+    let e = constants.one + (r + tail);
+    let low = (r - (e - constants.one)) + tail;
+    Exp { high: e * scale, low: low * scale }
 }

@@ -2,119 +2,52 @@
 
 use fearless_simd::Simd;
 
-use super::exp::{LIFT, Origin, Reference, exp};
+use super::exp::{Constants, Origin, exp};
+use super::finish::{crowned, inverse, largest, logarithm, nearest, quotient};
+use super::input::{Input, Plain};
+use super::max::{load_padded, max, store_part};
 use super::stats::SoftmaxStats;
-use super::sum::Plain;
-use super::sum::{Input, Sum, chunk, load_padded, max, scaled, shift, store_part, sum, sum_chunk};
-use super::wide::{Wide, power_of_two};
+use super::sum::{Sum, chunk, mode, origin, sum, total};
+use super::total::Total;
+use super::wide::Wide;
 use crate::activation::Cost;
 use crate::apply::parallel;
 use crate::element::Element;
 use crate::lane::{Job, Kernel, Lane, LaneIo, run};
-use crate::math::Pair;
-use crate::math::ln::ln_1p_pair;
 
 /// The softmax of `x` into `out`.
 pub(crate) fn softmax<A: Element, I: Input<A>>(job: Job, input: I, x: &[A], out: &mut [A]) {
     if x.is_empty() {
         return;
     }
-    let stored = x.len() <= chunk::<A>();
-    let sum = if stored {
-        let top = max(job, input, x);
-        let shift = shift(input, top);
-        sum_chunk::<A, I, false>(job, input, x, out, top, shift)
-    } else {
-        sum::<A, I, false>(job, input, x)
-    };
-    let total = sum.rest;
-    let inverse = inverse(sum.max, total);
-    let dominated = dominated(job, input, &sum, total);
-    if stored {
-        run(job, ScaleBy { out, inverse });
-    } else {
-        let reference = sum.reference;
-        pieces(x, out, parallel::pieces(Cost::Moderate, x.len()), &|x, out| {
-            run(job, Quotients { input, x, out, reference, inverse });
-        });
+    if x.len() <= chunk::<A>() {
+        return run(job, Softmax { input, x, out });
     }
-    // The quotient of a rounded and an exact exponential may be 1 − 2^-24 here.
-    if dominated {
-        crown(input, sum.max, x, out);
-    }
+    let sum = sum::<A, I, { mode::ADD }>(job, input, x);
+    pieces(x, out, parallel::pieces(Cost::Moderate, x.len()), &|x, out| {
+        run(job, Quotients { input, x, out, sum });
+    });
 }
 
-/// Whether the largest element is so large that its softmax rounds to 1.
-#[inline(always)]
-fn dominated<A: Element, I: Input<A>>(job: Job, input: I, sum: &Sum<A>, total: Wide) -> bool {
-    may_dominate(total) && dominates::<A>(total, sum.largest(job, input))
-}
-
-/// Whether [`dominates`] is possible at all: the exponential of the largest element is below
-/// `√2 (1 + 2^-20)`.
-#[inline(always)]
-pub(super) fn may_dominate(total: Wide) -> bool {
-    total.high < 1.4143 * power_of_two(LIFT)
-}
-
-/// Whether the largest element is all of the sum but less than a quarter of an ULP.
-#[inline(always)]
-pub(super) fn dominates<A: Element>(total: Wide, largest: Wide) -> bool {
-    let beside = total.plus(largest.negated());
-    beside.high <= 0.25 * Element::to_f64(A::epsilon()) * total.high
-}
-
-/// Writes 1 where the largest elements are.
-fn crown<A: Element, I: Input<A>>(input: I, max: A, x: &[A], out: &mut [A]) {
-    let top = input.raw(max);
-    for (&x, y) in x.iter().zip(out) {
-        if x == top {
-            *y = A::one();
-        }
-    }
-}
-
-/// The softmax of `x` with the logarithm of its sum.
-pub(crate) fn softmax_with_logsumexp<A: Element, I: Input<A>>(
-    job: Job,
+/// A lane of at most a chunk.
+struct Softmax<'a, A, I> {
     input: I,
-    x: &[A],
-    out: &mut [A],
-) -> A {
-    softmax(job, input, x, out);
-    logsumexp(job, input, x)
-}
-
-/// `1 / total`, as a pair and lowered by the lift of the exponentials: the division and a
-/// correction from its exact remainder.
-#[inline(always)]
-pub(super) fn inverse<A: Element>(max: A, total: Wide) -> (A, A) {
-    let first = 1.0 / total.high;
-    let rest = (-first).mul_add(total.low, (-first).mul_add(total.high, 1.0));
-    let valid = total.high > 0.0 && max.to_f64().abs() < f64::INFINITY;
-    let first = if valid { first } else { f64::NAN };
-    let high = A::from_f64(first);
-    (high, A::from_f64((first - high.to_f64()) + first * rest))
-}
-
-/// `t / sum` with one rounding besides those of `t`.
-#[inline(always)]
-pub(super) fn quotient<V: Lane>(t: V, inverse: (V, V)) -> V {
-    t.mul_add(inverse.0, t * inverse.1)
-}
-
-struct ScaleBy<'a, A> {
+    x: &'a [A],
     out: &'a mut [A],
-    inverse: (A, A),
 }
 
-impl<A: Element> Kernel for ScaleBy<'_, A> {
+impl<A: Element, I: Input<A>> Kernel for Softmax<'_, A, I> {
     type Output = ();
     #[inline(always)]
     fn run<S: Simd>(self, simd: S) {
-        let fill = |value| A::Lanes::<S>::fill(simd, value);
-        let inverse = (fill(self.inverse.0), fill(self.inverse.1));
-        let mut vectors = self.out.chunks_exact_mut(A::WIDTH);
+        let Self { input, x, out } = self;
+        let top = A::Lanes::<S>::fill(simd, max(simd, input, x));
+        let origin = origin::<S, A, I>(simd, input, Constants::new(top), top, top);
+        let (sum, _) = total::<S, A, I, { mode::STORE }>(simd, input, x, out, top, origin);
+        let total = Total::fill(simd, sum);
+        let inverse = inverse(total);
+        let crowned = crowned::<S, A, I>(simd, input, total, top, origin);
+        let mut vectors = out.chunks_exact_mut(A::WIDTH);
         for vector in vectors.by_ref() {
             quotient(A::Lanes::<S>::load(simd, vector), inverse).store(vector);
         }
@@ -122,6 +55,18 @@ impl<A: Element> Kernel for ScaleBy<'_, A> {
         if !rest.is_empty() {
             let t = load_padded::<S, A>(simd, rest, A::zero());
             store_part::<S, A>(quotient(t, inverse), rest);
+        }
+        if crowned.is_some() {
+            crown_all(out);
+        }
+    }
+}
+
+/// Writes 1 where the one element above ½ is.
+fn crown_all<A: Element>(out: &mut [A]) {
+    for y in out {
+        if *y > A::from_f64(0.5) {
+            *y = A::one();
         }
     }
 }
@@ -137,34 +82,55 @@ fn pieces<A: Element>(x: &[A], out: &mut [A], count: usize, f: &(impl Fn(&[A], &
     parallel::join(|| pieces(x0, out0, count / 2, f), || pieces(x1, out1, count - count / 2, f));
 }
 
+/// The softmax of a part of a lane whose sum is known.
 struct Quotients<'a, A, I> {
     input: I,
     x: &'a [A],
     out: &'a mut [A],
-    reference: Reference<A>,
-    inverse: (A, A),
+    sum: Sum<A>,
 }
 
 impl<A: Element, I: Input<A>> Kernel for Quotients<'_, A, I> {
     type Output = ();
     #[inline(always)]
     fn run<S: Simd>(self, simd: S) {
-        let Self { input, x, out, reference, inverse } = self;
-        let fill = |value| A::Lanes::<S>::fill(simd, value);
-        let origin =
-            Origin::new(fill(reference.shift), fill(reference.shift_low), reference.exponent);
-        let inverse = (fill(inverse.0), fill(inverse.1));
-        map(
-            simd,
-            x,
-            out,
-            #[inline(always)]
-            |x| {
-                let (value, low) = input.value(simd, x);
-                quotient(exp(value, low, origin).high, inverse)
-            },
-        );
+        let Self { input, x, out, sum } = self;
+        let top = A::Lanes::<S>::fill(simd, sum.max);
+        let origin = origin::<S, A, I>(simd, input, Constants::new(top), top, top).of_first(simd);
+        let total = Total::fill(simd, sum.rest);
+        let inverse = inverse(total);
+        let crowned = crowned::<S, A, I>(simd, input, total, top, origin);
+        if I::PLAIN && origin.shift.is_none() {
+            let origin = origin.without_shift();
+            quotients::<S, A, I>(simd, input, x, out, origin, inverse);
+        } else {
+            quotients::<S, A, I>(simd, input, x, out, origin, inverse);
+        }
+        if crowned.is_some() {
+            crown_all(out);
+        }
     }
+}
+
+#[inline(always)]
+fn quotients<S: Simd, A: Element, I: Input<A>>(
+    simd: S,
+    input: I,
+    x: &[A],
+    out: &mut [A],
+    origin: Origin<A::Lanes<S>>,
+    inverse: (A::Lanes<S>, A::Lanes<S>),
+) {
+    map(
+        simd,
+        x,
+        out,
+        #[inline(always)]
+        |x| {
+            let (value, low) = input.value(simd, x);
+            quotient(exp(value, low, origin).high, inverse)
+        },
+    );
 }
 
 /// `f` of every element, tails padded.
@@ -185,120 +151,115 @@ pub(super) fn map<S: Simd, A: Element>(
     }
 }
 
-/// `ln Σ e^(x − max)` of a counted sum, NaN or infinite where the lane's result is.
-#[inline(always)]
-fn log_total<A: Element, I: Input<A>>(job: Job, input: I, sum: &Sum<A>) -> Wide {
-    if sum.max.to_f64().is_infinite() || sum.rest.high.is_nan() {
-        return Wide::from(f64::NAN);
-    }
-    let [high, low] = run(job, Logarithm { beside: sum.beside_largest(job, input) });
-    Wide { high, low }
+/// `ln Σ e^(x − max)` of a counted sum, NaN where the lane's result is not a number.
+struct Logarithm<A> {
+    sum: Sum<A>,
 }
 
-struct Logarithm {
-    beside: Wide,
-}
-
-impl Kernel for Logarithm {
-    type Output = [f64; 2];
+impl<A: Element> Kernel for Logarithm<A> {
+    type Output = Wide;
     #[inline(always)]
-    fn run<S: Simd>(self, simd: S) -> [f64; 2] {
-        let fill = <f64 as Element>::Lanes::<S>::fill;
-        let x = Pair { high: fill(simd, self.beside.high), low: fill(simd, self.beside.low) };
-        let y = ln_1p_pair(x);
-        let (mut high, mut low) = ([0.0; f64::WIDTH], [0.0; f64::WIDTH]);
-        y.high.store(&mut high);
-        y.low.store(&mut low);
-        [high[0], low[0]]
+    fn run<S: Simd>(self, simd: S) -> Wide {
+        let counts = A::Lanes::<S>::fill(simd, A::from_f64(self.sum.count));
+        let (rest, largest) =
+            (Total::fill(simd, self.sum.rest), Total::fill(simd, self.sum.largest));
+        logarithm::<S, A>(rest, largest, counts).store()[0]
     }
 }
 
 /// The logarithm of the softmax of `x` into `out`.
-pub(crate) fn log_softmax<A: Element, I: Input<A>>(job: Job, input: I, x: &[A], out: &mut [A]) {
+pub(crate) fn log_softmax<A: Element>(job: Job, x: &[A], out: &mut [A]) {
     if x.is_empty() {
         return;
     }
-    let sum = sum::<A, I, true>(job, input, x);
-    let log = log_total(job, input, &sum);
-    let top = scaled(input, sum.max);
+    if x.len() <= chunk::<A>() {
+        return run(job, LogSoftmax { x, out });
+    }
+    let sum = sum::<A, Plain, { mode::COUNT }>(job, Plain, x);
+    let log = A::from_f64(run(job, Logarithm { sum }).value());
     pieces(x, out, parallel::pieces(Cost::Moderate, x.len()), &|x, out| {
-        run(job, Logarithms { input, x, out, top, log: pair(log) });
+        run(job, Differences { x, out, top: sum.max, log });
     });
 }
 
-/// The number as a pair of elements.
-#[inline(always)]
-pub(super) fn pair<A: Element>(value: Wide) -> (A, A) {
-    let high = A::from_f64(value.high);
-    (high, A::from_f64((value.high - high.to_f64()) + value.low))
-}
-
-struct Logarithms<'a, A, I> {
-    input: I,
+/// A lane of at most a chunk.
+struct LogSoftmax<'a, A> {
     x: &'a [A],
     out: &'a mut [A],
-    top: (A, A),
-    log: (A, A),
 }
 
-impl<A: Element, I: Input<A>> Kernel for Logarithms<'_, A, I> {
+impl<A: Element> Kernel for LogSoftmax<'_, A> {
     type Output = ();
     #[inline(always)]
     fn run<S: Simd>(self, simd: S) {
-        let Self { input, x, out, top, log } = self;
-        let fill = |value| A::Lanes::<S>::fill(simd, value);
-        let top = (fill(top.0), fill(top.1));
-        let log = (fill(log.0), fill(log.1));
+        let Self { x, out } = self;
+        let top = A::Lanes::<S>::fill(simd, max(simd, Plain, x));
+        let origin = origin::<S, A, Plain>(simd, Plain, Constants::new(top), top, top);
+        let (sum, count) =
+            total::<S, A, Plain, { mode::COUNT }>(simd, Plain, x, &mut [], top, origin);
+        let counts = A::Lanes::<S>::fill(simd, A::from_f64(count));
+        let largest = largest::<S, A, Plain>(simd, Plain, top, origin);
+        let log = nearest(logarithm::<S, A>(Total::fill(simd, sum), largest, counts));
         map(
             simd,
             x,
             out,
             #[inline(always)]
-            |x| {
-                let (value, low) = input.value(simd, x);
-                logarithm(value, low, top, log)
-            },
+            |x| difference(x, top, log),
         );
     }
 }
 
-/// `(x − max) − log`, both differences with their errors. Neither term is positive, so nothing
-/// cancels.
+/// `(x − max) − log`, within 1.5 ULP and what the logarithm lost: neither term is positive, so
+/// nothing cancels.
 #[inline(always)]
-pub(super) fn logarithm<V: Lane>(x: V, x_low: Option<V>, top: (V, V), log: (V, V)) -> V {
-    let (distance, mut error) = difference(x, top.0);
-    if let Some(low) = x_low {
-        error = error + (low - top.1);
-    }
-    let (y, last) = difference(distance, log.0);
-    let rounded = y + (last + (error - log.1));
-    // -∞ and NaN have no errors.
-    Lane::select(y.abs().lt(y.splat(f64::INFINITY)), rounded, y)
+pub(super) fn difference<V: Lane>(x: V, top: V, log: V) -> V {
+    (x - top) - log
 }
 
-/// `a − b` and its error (Knuth's two-sum).
-#[inline(always)]
-fn difference<V: Lane>(a: V, b: V) -> (V, V) {
-    let high = a - b;
-    let b_part = a - high;
-    (high, (a - (high + b_part)) + (b_part - b))
+/// The logarithm of the softmax of a part of a lane whose sum is known.
+struct Differences<'a, A> {
+    x: &'a [A],
+    out: &'a mut [A],
+    top: A,
+    log: A,
+}
+
+impl<A: Element> Kernel for Differences<'_, A> {
+    type Output = ();
+    #[inline(always)]
+    fn run<S: Simd>(self, simd: S) {
+        let (top, log) = (A::Lanes::<S>::fill(simd, self.top), A::Lanes::<S>::fill(simd, self.log));
+        map(
+            simd,
+            self.x,
+            self.out,
+            #[inline(always)]
+            |x| difference(x, top, log),
+        );
+    }
 }
 
 /// `ln Σ e^x`.
 pub(crate) fn logsumexp<A: Element, I: Input<A>>(job: Job, input: I, x: &[A]) -> A {
-    let sum = sum::<A, I, true>(job, input, x);
+    if x.is_empty() {
+        return A::neg_infinity();
+    }
+    let sum = sum::<A, I, { mode::COUNT }>(job, input, x);
     let max = sum.max.to_f64();
     if max.is_infinite() {
         let nan = x.iter().any(|x| x.is_nan());
         return if nan { A::nan() } else { sum.max };
     }
-    let log = log_total(job, input, &sum);
-    let (top, top_low) = scaled(input, sum.max);
-    let result = Wide::sum(top.to_f64(), top_low.to_f64()).plus(log);
-    if result.high.abs() >= 0.25 * log.high {
-        return A::from_f64(result.value());
+    let log = run(job, Logarithm { sum });
+    let (top, top_low) = input.scalar(sum.max);
+    let top = Wide::sum(top.to_f64(), top_low.to_f64());
+    let result = top.plus(log);
+    // NaN is not less than anything.
+    if result.high.abs() < 0.25 * log.high {
+        return A::from_f64(careful(job, input, x, top));
     }
-    A::from_f64(careful(job, input, x, Wide::sum(top.to_f64(), top_low.to_f64())))
+    A::from_f64(result.value())
 }
 
 /// `ln Σ e^x` where maximum and logarithm nearly cancel, as for the logarithms of probabilities:
@@ -311,7 +272,8 @@ fn careful<A: Element, I: Input<A>>(job: Job, input: I, x: &[A], top: Wide) -> f
             high.to_f64() + low.to_f64()
         };
         let x: Vec<f64> = x.iter().map(wide).collect();
-        let log = log_total(job, Plain, &sum::<f64, Plain, true>(job, Plain, &x));
+        let sum = sum::<f64, Plain, { mode::COUNT }>(job, Plain, &x);
+        let log = run(job, Logarithm { sum });
         // Its error is below 2^-53 of the logarithm: enough for 24 digits unless this is tiny.
         let result = top.plus(log).value();
         if result.abs() > 2f64.powi(-26) * log.high {
@@ -353,14 +315,12 @@ pub(super) fn counted<A: Element>(x: &[A]) -> SoftmaxStats<A> {
     if x.is_empty() {
         return SoftmaxStats::new();
     }
-    let job = Job::new();
-    let sum = sum::<A, Plain, true>(job, Plain, x);
+    let sum = sum::<A, Plain, { mode::COUNT }>(Job::new(), Plain, x);
     if x.iter().any(|x| x.is_nan()) {
         return SoftmaxStats::from_parts(A::nan(), Wide::ZERO, 0.0);
     }
     if sum.max.to_f64().is_infinite() {
         return SoftmaxStats::from_parts(sum.max, Wide::ZERO, 1.0);
     }
-    let one = sum.beside_largest(job, Plain).plus(Wide::from(1.0 - sum.count));
-    SoftmaxStats::from_parts(sum.max, one, sum.count)
+    SoftmaxStats::from_parts(sum.max, sum.rest.over(sum.largest), sum.count)
 }

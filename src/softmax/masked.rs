@@ -2,8 +2,7 @@
 
 use ndarray::{Array, ArrayRef, Axis, Dimension};
 
-use super::sum::Plain;
-use super::{along, lane};
+use super::along;
 use crate::apply::{self, Strand};
 use crate::element::Element;
 use crate::lane::Job;
@@ -33,7 +32,7 @@ pub(crate) fn softmax_masked<A: Element, D: Dimension, E: Dimension>(
     apply::assert_axis(axis, x.ndim());
     let job = Job::new();
     along::masked(axis, x, mask, &|masked: Strand<'_, A, ()>| {
-        strand(masked, A::zero(), |x, out| lane::softmax(job, Plain, x, out));
+        strand(masked, A::zero(), |x, out| A::softmax_lane(job, 1.0, x, out));
     })
 }
 
@@ -46,6 +45,6 @@ pub(crate) fn log_softmax_masked<A: Element, D: Dimension, E: Dimension>(
     apply::assert_axis(axis, x.ndim());
     let job = Job::new();
     along::masked(axis, x, mask, &|masked: Strand<'_, A, ()>| {
-        strand(masked, A::neg_infinity(), |x, out| lane::log_softmax(job, Plain, x, out));
+        strand(masked, A::neg_infinity(), |x, out| A::log_softmax_lane(job, x, out));
     })
 }

@@ -4,58 +4,60 @@ use core::array;
 
 use fearless_simd::Simd;
 
-use super::sum::{Input, WIDEST};
+use super::input::Input;
+use super::total::WIDEST;
 use crate::element::Element;
-use crate::lane::{Job, Kernel, Lane, LaneIo, run};
+use crate::lane::{Lane, LaneIo};
 
-struct Max<'a, A, I> {
-    x: &'a [A],
-    input: I,
-}
-
-impl<A: Element, I: Input<A>> Kernel for Max<'_, A, I> {
-    type Output = A;
-    #[inline(always)]
-    fn run<S: Simd>(self, simd: S) -> A {
-        let lowest = A::neg_infinity();
-        let mut top = [A::Lanes::<S>::fill(simd, lowest); 4];
-        let mut fours = self.x.chunks_exact(4 * A::WIDTH);
-        for four in fours.by_ref() {
-            top = array::from_fn(
-                #[inline(always)]
-                |i| {
-                    let x = A::Lanes::<S>::load(simd, &four[i * A::WIDTH..(i + 1) * A::WIDTH]);
-                    self.input.key(x).at_least(top[i])
-                },
-            );
-        }
-        let mut ones = fours.remainder().chunks_exact(A::WIDTH);
-        for one in ones.by_ref() {
-            top[0] = self.input.key(A::Lanes::<S>::load(simd, one)).at_least(top[0]);
-        }
-        let mut largest = lowest;
-        let mut all = [A::zero(); 4 * WIDEST];
-        for (top, to) in top.into_iter().zip(all.chunks_exact_mut(A::WIDTH)) {
-            top.store(to);
-        }
-        for &value in &all[..4 * A::WIDTH] {
-            if value > largest {
-                largest = value;
-            }
-        }
-        for &value in ones.remainder() {
-            let mut key = [A::zero(); WIDEST];
-            self.input.key(A::Lanes::<S>::fill(simd, value)).store(&mut key[..A::WIDTH]);
-            if key[0] > largest {
-                largest = key[0];
-            }
-        }
-        // Zeros are positive, whatever the order of the elements.
-        largest + A::zero()
+/// The largest key of the elements, `-∞` of none. NaN is left out or is the result: sums know it.
+#[inline(always)]
+pub(crate) fn max<S: Simd, A: Element, I: Input<A>>(simd: S, input: I, x: &[A]) -> A {
+    let lowest = A::Lanes::<S>::fill(simd, A::neg_infinity());
+    let mut top = [lowest; 4];
+    let mut fours = x.chunks_exact(4 * A::WIDTH);
+    for four in fours.by_ref() {
+        top = array::from_fn(
+            #[inline(always)]
+            |i| {
+                let x = A::Lanes::<S>::load(simd, &four[i * A::WIDTH..(i + 1) * A::WIDTH]);
+                input.key(x).at_least(top[i])
+            },
+        );
     }
+    let mut ones = fours.remainder().chunks_exact(A::WIDTH);
+    for one in ones.by_ref() {
+        top[0] = input.key(A::Lanes::<S>::load(simd, one)).at_least(top[0]);
+    }
+    let rest = ones.remainder();
+    if let Some(&first) = rest.first() {
+        // The first element again in place of those that are not there.
+        let x = load_padded::<S, A>(simd, rest, first);
+        top[1] = input.key(x).at_least(top[1]);
+    }
+    let top = top[0].at_least(top[1]).at_least(top[2].at_least(top[3]));
+    let mut all = [A::neg_infinity(); WIDEST];
+    top.store(&mut all[..A::WIDTH]);
+    for half in [8, 4, 2, 1] {
+        for j in 0..half {
+            all[j] = if all[j + half] > all[j] { all[j + half] } else { all[j] };
+        }
+    }
+    // Zeros are positive, whatever the order of the elements.
+    all[0] + A::zero()
 }
 
-/// The largest key of the elements, leaving NaN out; `-∞` of none.
-pub(crate) fn max<A: Element, I: Input<A>>(job: Job, input: I, x: &[A]) -> A {
-    run(job, Max { x, input })
+/// One vector from up to `WIDTH` elements, the rest filled.
+#[inline(always)]
+pub(crate) fn load_padded<S: Simd, A: Element>(simd: S, x: &[A], fill: A) -> A::Lanes<S> {
+    let mut padded = [fill; WIDEST];
+    padded[..x.len()].copy_from_slice(x);
+    A::Lanes::<S>::load(simd, &padded[..A::WIDTH])
+}
+
+/// The first up to `WIDTH` lanes.
+#[inline(always)]
+pub(crate) fn store_part<S: Simd, A: Element>(v: A::Lanes<S>, out: &mut [A]) {
+    let mut padded = [A::zero(); WIDEST];
+    v.store(&mut padded[..A::WIDTH]);
+    out.copy_from_slice(&padded[..out.len()]);
 }

@@ -37,7 +37,10 @@
 
 mod along;
 mod backward;
+mod compiled;
 mod exp;
+mod finish;
+mod input;
 mod lane;
 mod masked;
 mod max;
@@ -45,6 +48,7 @@ mod project;
 mod stats;
 mod sum;
 mod tile;
+mod total;
 mod wide;
 
 use ndarray::{Array, ArrayRef, Axis, Dimension, RemoveAxis};
@@ -55,8 +59,8 @@ pub use backward::{
 pub(crate) use masked::{log_softmax_masked, softmax_masked};
 pub use stats::SoftmaxStats;
 
-use self::sum::{Plain, Scale};
-use crate::apply::{self, Strand, TileFn};
+pub(crate) use self::compiled::SoftmaxLoops;
+use crate::apply::{self, Columns, Strand};
 use crate::element::Element;
 use crate::lane::Job;
 
@@ -151,7 +155,13 @@ impl Softmax {
     #[track_caller]
     pub fn map<A: Element, D: Dimension>(self, x: &ArrayRef<A, D>) -> Array<A, D> {
         apply::assert_axis(self.axis, x.ndim());
-        along::lanes(self.axis, x, None, &softmax_of(self.factor), Some(&tile_of(self.factor)))
+        along::lanes(
+            self.axis,
+            x,
+            None,
+            &softmax_of(self.factor),
+            Some(&*A::softmax_columns(Job::new(), Some(self.factor))),
+        )
     }
 
     /// Overwrites `x` with its softmax.
@@ -169,7 +179,13 @@ impl Softmax {
     #[track_caller]
     pub fn map_inplace<A: Element, D: Dimension>(self, x: &mut ArrayRef<A, D>) {
         apply::assert_axis(self.axis, x.ndim());
-        along::update(self.axis, x, None, &softmax_of(self.factor), Some(&tile_of(self.factor)));
+        along::update(
+            self.axis,
+            x,
+            None,
+            &softmax_of(self.factor),
+            Some(&*A::softmax_columns(Job::new(), Some(self.factor))),
+        );
     }
 
     /// Writes the softmax of `x` into `out`; the layouts may differ.
@@ -192,28 +208,20 @@ impl Softmax {
         out: &mut ArrayRef<A, D>,
     ) {
         apply::assert_axis(self.axis, x.ndim());
-        along::assign(self.axis, x, out, &softmax_of(self.factor), Some(&tile_of(self.factor)));
+        along::assign(
+            self.axis,
+            x,
+            out,
+            &softmax_of(self.factor),
+            Some(&*A::softmax_columns(Job::new(), Some(self.factor))),
+        );
     }
 }
 
 /// The softmax of a lane of `x · factor`.
-pub(crate) fn softmax_of<A: Element>(factor: f64) -> impl Fn(Strand<'_, A, ()>) + Sync {
+fn softmax_of<A: Element>(factor: f64) -> impl Fn(Strand<'_, A, ()>) + Sync {
     let job = Job::new();
-    let scale = Scale::new(factor);
-    move |lane| match factor {
-        1.0 => lane::softmax(job, Plain, lane.x, lane.out),
-        _ => lane::softmax(job, scale, lane.x, lane.out),
-    }
-}
-
-/// The same of lanes side by side.
-fn tile_of<A: Element>(factor: f64) -> impl Fn(&[A], &mut [A]) + Sync {
-    let job = Job::new();
-    let scale = Scale::new(factor);
-    move |x: &[A], out: &mut [A]| match factor {
-        1.0 => tile::tile::<A, Plain, false>(job, Plain, x, out),
-        _ => tile::tile::<A, Scale<A>, false>(job, scale, x, out),
-    }
+    move |lane| A::softmax_lane(job, factor, lane.x, lane.out)
 }
 
 /// What the methods of arrays do, by name.
@@ -230,23 +238,20 @@ impl Along {
     fn lane<A: Element>(self) -> impl Fn(Strand<'_, A, ()>) + Sync {
         let job = Job::new();
         move |lane| match self {
-            Self::Softmax => lane::softmax(job, Plain, lane.x, lane.out),
-            Self::Softmin => lane::softmax(job, Scale::new(-1.0), lane.x, lane.out),
-            Self::LogSoftmax => lane::log_softmax(job, Plain, lane.x, lane.out),
+            Self::Softmax => A::softmax_lane(job, 1.0, lane.x, lane.out),
+            Self::Softmin => A::softmax_lane(job, -1.0, lane.x, lane.out),
+            Self::LogSoftmax => A::log_softmax_lane(job, lane.x, lane.out),
             Self::Hardmax => project::hardmax(lane.x, lane.out),
             Self::Sparsemax => project::sparsemax(lane.x, lane.out),
         }
     }
 
     /// The same of lanes side by side, where there is a faster way.
-    fn tile<A: Element>(self) -> Option<Box<TileFn<'static, A>>> {
-        let job = Job::new();
+    fn tile<A: Element>(self) -> Option<Box<dyn Columns<A>>> {
         match self {
-            Self::Softmax => Some(Box::new(tile_of(1.0))),
-            Self::Softmin => Some(Box::new(tile_of(-1.0))),
-            Self::LogSoftmax => Some(Box::new(move |x: &[A], out: &mut [A]| {
-                tile::tile::<A, Plain, true>(job, Plain, x, out);
-            })),
+            Self::Softmax => Some(A::softmax_columns(Job::new(), Some(1.0))),
+            Self::Softmin => Some(A::softmax_columns(Job::new(), Some(-1.0))),
+            Self::LogSoftmax => Some(A::softmax_columns(Job::new(), None)),
             Self::Hardmax | Self::Sparsemax => None,
         }
     }
@@ -287,7 +292,7 @@ pub(crate) fn logsumexp<A: Element, D: RemoveAxis>(
     apply::assert_axis(axis, x.ndim());
     let job = Job::new();
     along::reduce(axis, x, None, &|lane: Strand<'_, A, A>| {
-        *lane.stat = lane::logsumexp(job, Plain, lane.x);
+        *lane.stat = A::logsumexp_lane(job, lane.x);
     })
 }
 
@@ -300,7 +305,8 @@ pub(crate) fn softmax_with_logsumexp<A: Element, D: RemoveAxis>(
     let job = Job::new();
     let mut out = apply::new_like(x);
     let log = along::reduce(axis, x, Some(out.view_mut()), &|lane: Strand<'_, A, A>| {
-        *lane.stat = lane::softmax_with_logsumexp(job, Plain, lane.x, lane.out);
+        A::softmax_lane(job, 1.0, lane.x, lane.out);
+        *lane.stat = A::logsumexp_lane(job, lane.x);
     });
     (out, log)
 }

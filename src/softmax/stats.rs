@@ -1,6 +1,5 @@
 //! Softmax statistics of a stream.
 
-use super::lane::counted;
 use super::wide::Wide;
 use crate::element::Element;
 
@@ -79,7 +78,7 @@ impl<A: Element> SoftmaxStats<A> {
     /// ```
     #[must_use]
     pub fn push_slice(self, values: &[A]) -> Self {
-        self.merge(counted(values))
+        self.merge(A::softmax_stats(values))
     }
 
     /// With everything that another one has seen.

@@ -3,130 +3,201 @@
 //! The order depends on the length of the lane alone, never on its place, its layout, the number
 //! of threads or the SIMD level:
 //!
-//! 1. A lane is cut into chunks of 16 KiB, and a chunk into blocks of 16 vectors (256 `f32`, 128
-//!    `f64`). Each chunk has a power of two of its own as reference, from its maximum.
-//! 2. In a block, element `i` goes to accumulator `i mod W` (`W` = 16 or 8), in order of `i`. An
-//!    accumulator is a pair: it starts at a number larger than any term, so fast two-sum gives the
-//!    exact error of each addition.
-//! 3. The accumulators are folded: `j` with `j + W/2`, then with `j + W/4`, and so on.
-//! 4. Sums of blocks, then of chunks, are added one after the other in double precision (`f32`)
-//!    or double-double (`f64`).
+//! 1. A lane is cut into chunks of 16 KiB. Each has a power of two of its own as reference, from
+//!    its maximum.
+//! 2. A chunk of at most [`SHORT`] elements is added one element after the other.
+//! 3. In a longer one element `i` goes to accumulator `i mod W` (`W` = 16 or 8), in order of `i`; a
+//!    total is taken after every 64 of its elements.
+//! 4. The totals of the accumulators are folded: `j` with `j + W/2`, then with `j + W/4`, and so on.
+//! 5. Sums of chunks are added one after the other.
 
 use fearless_simd::Simd;
 
-use super::exp::{Exp, LOWER, Origin, Reference, exp, limit};
-pub(crate) use super::max::max;
+use super::exp::{Constants, Exp, Origin, exp, limit};
+use super::input::Input;
+use super::max::{load_padded, max, store_part};
+use super::total::{Accumulator, Total, WIDEST, add, total_in_order};
 use super::wide::{Wide, power_of_two};
 use crate::activation::Cost;
 use crate::apply::parallel;
 use crate::element::Element;
-use crate::lane::{Job, Kernel, Lane, LaneIo, run};
+use crate::lane::{Job, Kernel, Lane, LaneIo, Mask, run};
 
-/// Vectors of a block.
-pub(crate) const BLOCK: usize = 16;
-/// More lanes than any vector has.
-pub(crate) const WIDEST: usize = 16;
+/// Elements of a chunk that is added in order: lanes that short are walked side by side.
+pub(crate) const SHORT: usize = 64;
+/// Elements of an accumulator between two totals.
+pub(crate) const BLOCK: usize = 64;
 
 /// Elements of a chunk.
 pub(crate) const fn chunk<A>() -> usize {
     (16 << 10) / size_of::<A>()
 }
 
-/// What elements are multiplied by before the exponential.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Scale<A> {
-    pub(crate) high: A,
-    pub(crate) low: A,
+/// What a walk over exponentials does besides adding them.
+pub(crate) mod mode {
+    /// Stores them.
+    pub(crate) const STORE: u8 = 0;
+    /// Nothing.
+    pub(crate) const ADD: u8 = 1;
+    /// Leaves those of the largest elements out and counts them.
+    pub(crate) const COUNT: u8 = 2;
 }
 
-impl<A: Element> Scale<A> {
-    pub(crate) fn new(factor: f64) -> Self {
-        let high = A::from_f64(factor);
-        let low = A::from_f64(factor - high.to_f64());
-        Self { high, low: if low.is_finite() { low } else { A::zero() } }
-    }
-
-    /// ±1, by which elements keep or reverse their order.
-    #[inline(always)]
-    fn sign(self) -> A {
-        if self.high < A::zero() { -A::one() } else { A::one() }
-    }
-}
-
-/// A compile-time choice: elements as they are, or scaled.
-pub(crate) trait Input<A: Element>: Copy + Send + Sync {
-    /// The element whose scaled value is the largest sorts highest by this.
-    fn key<V: Lane<Elem = A>>(self, x: V) -> V;
-    /// The element that has this key.
-    fn raw(self, key: A) -> A;
-    /// The scaled value of one element; the same bits as in a vector.
-    fn scalar(self, raw: A) -> (A, A);
-    /// The scaled element as a pair, without error.
-    fn value<S: Simd, V: LaneIo<S, Elem = A>>(self, simd: S, x: V) -> (V, Option<V>);
-}
-
-/// Elements as they are.
-#[derive(Clone, Copy)]
-pub(crate) struct Plain;
-
-impl<A: Element> Input<A> for Plain {
-    #[inline(always)]
-    fn key<V: Lane<Elem = A>>(self, x: V) -> V {
-        x
-    }
-    #[inline(always)]
-    fn raw(self, key: A) -> A {
-        key
-    }
-    #[inline(always)]
-    fn scalar(self, raw: A) -> (A, A) {
-        (raw, A::zero())
-    }
-    #[inline(always)]
-    fn value<S: Simd, V: LaneIo<S, Elem = A>>(self, _simd: S, x: V) -> (V, Option<V>) {
-        (x, None)
-    }
-}
-
-impl<A: Element> Input<A> for Scale<A> {
-    #[inline(always)]
-    fn key<V: Lane<Elem = A>>(self, x: V) -> V {
-        x * self.sign().to_f64()
-    }
-    #[inline(always)]
-    fn raw(self, key: A) -> A {
-        key * self.sign()
-    }
-    #[inline(always)]
-    fn scalar(self, raw: A) -> (A, A) {
-        let product = raw * self.high;
-        let rest = raw.mul_add(self.high, -product) + raw * self.low;
-        (product, if product.is_finite() { rest } else { A::zero() })
-    }
-    #[inline(always)]
-    fn value<S: Simd, V: LaneIo<S, Elem = A>>(self, simd: S, x: V) -> (V, Option<V>) {
-        let (high, low) = (V::fill(simd, self.high), V::fill(simd, self.low));
-        let product = x * high;
-        let rest = x.mul_sub(high, product) + x * low;
-        let finite = product.abs().lt(x.splat(f64::INFINITY));
-        (product, Some(V::select(finite, rest, x.splat(0.0))))
-    }
-}
-
-/// One vector from up to `WIDTH` elements, the rest filled.
+/// One vector of exponentials, for the modes.
 #[inline(always)]
-pub(crate) fn load_padded<S: Simd, A: Element>(simd: S, x: &[A], fill: A) -> A::Lanes<S> {
-    let mut padded = [fill; WIDEST];
-    padded[..x.len()].copy_from_slice(x);
-    A::Lanes::<S>::load(simd, &padded[..A::WIDTH])
+pub(crate) fn term<S: Simd, A: Element, I: Input<A>, const MODE: u8>(
+    simd: S,
+    input: I,
+    x: A::Lanes<S>,
+    top: A::Lanes<S>,
+    origin: Origin<A::Lanes<S>>,
+) -> Exp<A::Lanes<S>> {
+    let (value, low) = input.value(simd, x);
+    if MODE != mode::COUNT {
+        return exp(value, low, origin);
+    }
+    let rest = Lane::select(input.key(x).eq(top), x.splat(f64::NEG_INFINITY), value);
+    exp(rest, low, origin)
 }
 
-/// The first up to `WIDTH` lanes.
+/// How many elements have this key, in each lane of the vectors.
 #[inline(always)]
-pub(crate) fn store_part<S: Simd, A: Element>(v: A::Lanes<S>, out: &mut [A]) {
-    let mut padded = [A::zero(); WIDEST];
-    v.store(&mut padded[..A::WIDTH]);
-    out.copy_from_slice(&padded[..out.len()]);
+pub(crate) fn count<'a, S: Simd, A: Element, I: Input<A>>(
+    simd: S,
+    input: I,
+    rows: impl Iterator<Item = &'a [A]>,
+    top: A::Lanes<S>,
+) -> A::Lanes<S> {
+    let (zero, one) = (top.splat(0.0), top.splat(1.0));
+    let mut counts = zero;
+    for row in rows {
+        let largest = input.key(A::Lanes::<S>::load(simd, row)).eq(top);
+        counts = counts + Lane::select(largest, one, zero);
+    }
+    counts
+}
+
+/// The origin of chunks with these largest keys, in lanes with those.
+#[inline(always)]
+pub(crate) fn origin<S: Simd, A: Element, I: Input<A>>(
+    simd: S,
+    input: I,
+    constants: Constants<A::Lanes<S>>,
+    top: A::Lanes<S>,
+    of_lane: A::Lanes<S>,
+) -> Origin<A::Lanes<S>> {
+    let (value, low) = input.value(simd, input.key(of_lane));
+    let zero = top.splat(0.0);
+    let far = value.abs().gt(top.splat(limit::<A>()));
+    let shift = (!I::PLAIN || far.any())
+        .then_some((Lane::select(far, value, zero), Lane::select(far, low.unwrap_or(zero), zero)));
+    Origin::new(constants, input.value(simd, input.key(top)).0, shift)
+}
+
+/// Whether a lane with this largest key is shifted.
+#[inline(always)]
+pub(crate) fn is_shifted<A: Element, I: Input<A>>(input: I, max: A) -> bool {
+    input.scalar(max).0.to_f64().abs() > limit::<A>()
+}
+
+/// The sum of the exponentials of a chunk, and the count. All lanes of `top` and of the origin are
+/// equal.
+#[inline(always)]
+pub(crate) fn total<S: Simd, A: Element, I: Input<A>, const MODE: u8>(
+    simd: S,
+    input: I,
+    x: &[A],
+    out: &mut [A],
+    top: A::Lanes<S>,
+    origin: Origin<A::Lanes<S>>,
+) -> (Wide, f64) {
+    let origin = origin.of_first(simd);
+    // Most lanes need no shift: a loop of their own.
+    if I::PLAIN && origin.shift.is_none() {
+        let origin = origin.without_shift();
+        return total_from::<S, A, I, MODE>(simd, input, x, out, top, origin);
+    }
+    total_from::<S, A, I, MODE>(simd, input, x, out, top, origin)
+}
+
+#[inline(always)]
+fn total_from<S: Simd, A: Element, I: Input<A>, const MODE: u8>(
+    simd: S,
+    input: I,
+    x: &[A],
+    out: &mut [A],
+    top: A::Lanes<S>,
+    origin: Origin<A::Lanes<S>>,
+) -> (Wide, f64) {
+    let width = A::WIDTH;
+    let zero = A::Lanes::<S>::fill(simd, A::zero());
+    let sum = if x.len() <= SHORT {
+        let (mut highs, mut lows) = ([A::zero(); SHORT], [A::zero(); SHORT]);
+        let places = highs.chunks_exact_mut(width).zip(lows.chunks_exact_mut(width));
+        for (vector, (high, low)) in x.chunks(width).zip(places) {
+            let x = load_padded::<S, A>(simd, vector, A::neg_infinity());
+            let e = term::<S, A, I, MODE>(simd, input, x, top, origin);
+            e.high.store(high);
+            e.low.store(low);
+        }
+        if MODE == mode::STORE {
+            out.copy_from_slice(&highs[..out.len()]);
+        }
+        total_in_order::<A, MODE>(&highs[..x.len()], &lows[..x.len()])
+    } else {
+        let mut total = Total::zero(simd);
+        for (i, block) in x.chunks(BLOCK * width).enumerate() {
+            let start = i * BLOCK * width;
+            let mut accumulator = Accumulator::<_, MODE>::new(zero);
+            let mut vectors = block.chunks_exact(width);
+            for (j, vector) in vectors.by_ref().enumerate() {
+                let x = A::Lanes::<S>::load(simd, vector);
+                let e = term::<S, A, I, MODE>(simd, input, x, top, origin);
+                if MODE == mode::STORE {
+                    let at = start + j * width;
+                    e.high.store(&mut out[at..at + width]);
+                }
+                accumulator.add(e);
+            }
+            let vector = vectors.remainder();
+            if !vector.is_empty() {
+                let x = load_padded::<S, A>(simd, vector, A::neg_infinity());
+                let e = term::<S, A, I, MODE>(simd, input, x, top, origin);
+                if MODE == mode::STORE {
+                    let at = start + block.len() - vector.len();
+                    store_part::<S, A>(e.high, &mut out[at..at + vector.len()]);
+                }
+                accumulator.add(Exp {
+                    high: part::<S, A>(simd, e.high, vector.len()),
+                    low: part::<S, A>(simd, e.low, vector.len()),
+                });
+            }
+            total = total.plus::<A>(accumulator.total());
+        }
+        total.fold::<A>()
+    };
+    if MODE != mode::COUNT {
+        return (sum, 0.0);
+    }
+    let vectors = x.chunks_exact(width);
+    let key = each::<S, A>(top)[0];
+    let mut rest = 0.0;
+    for &x in vectors.remainder() {
+        rest += if input.scalar_key(x) == key { 1.0 } else { 0.0 };
+    }
+    let counts = each::<S, A>(count::<S, A, I>(simd, input, vectors, top));
+    for count in counts {
+        rest += count.to_f64();
+    }
+    (sum, rest)
+}
+
+/// The first lanes as they are, the others 0.
+#[inline(always)]
+fn part<S: Simd, A: Element>(simd: S, v: A::Lanes<S>, count: usize) -> A::Lanes<S> {
+    let zero = v.splat(0.0);
+    let taken = load_padded::<S, A>(simd, &[A::one(); WIDEST][..count], A::zero());
+    Lane::select(taken.gt(zero), v, zero)
 }
 
 /// The sum over a chunk or a lane.
@@ -134,263 +205,96 @@ pub(crate) fn store_part<S: Simd, A: Element>(v: A::Lanes<S>, out: &mut [A]) {
 pub(crate) struct Sum<A> {
     /// The largest key.
     pub(crate) max: A,
-    pub(crate) reference: Reference<A>,
-    /// The sum of the exponentials relative to the reference, lifted; without those of the largest
+    /// The binary exponent that the sum is relative to.
+    pub(crate) exponent: i32,
+    /// The sum of the exponentials relative to the origin, lifted; without those of the largest
     /// elements where they are counted.
     pub(crate) rest: Wide,
+    /// The exponential of the largest element relative to the origin, lifted.
+    pub(crate) largest: Wide,
     /// How many elements are the largest; 0 where they are not counted.
     pub(crate) count: f64,
 }
 
-struct SumKernel<'a, A, I, const COUNT: bool> {
-    x: &'a [A],
-    out: &'a mut [A],
-    input: I,
-    max: A,
-    reference: Reference<A>,
-}
-
-/// Adds one vector to the accumulators.
-#[inline(always)]
-pub(crate) fn accumulate<V: Lane>(sum: &mut V, error: &mut V, e: Exp<V>) {
-    let next = *sum + e.high;
-    *error = *error + ((e.high - (next - *sum)) + e.low);
-    *sum = next;
-}
-
-impl<A: Element, I: Input<A>, const COUNT: bool> Kernel for SumKernel<'_, A, I, COUNT> {
-    type Output = (Wide, f64);
-    #[inline(always)]
-    fn run<S: Simd>(self, simd: S) -> (Wide, f64) {
-        let Self { x, out, input, max, reference } = self;
-        let width = A::WIDTH;
-        let origin = Origin::new(
-            A::Lanes::<S>::fill(simd, reference.shift),
-            A::Lanes::<S>::fill(simd, reference.shift_low),
-            reference.exponent,
-        );
-        let max = A::Lanes::<S>::fill(simd, max);
-        let zero = A::Lanes::<S>::fill(simd, A::zero());
-        // Larger than any term, which is below 1.5 · 2^(LIFT + 1).
-        let bias = zero + 4.0 / LOWER;
-        let mut total = Wide::ZERO;
-        let mut counts = zero;
-        let store = !out.is_empty();
-        for (i, block) in x.chunks(BLOCK * width).enumerate() {
-            let start = i * BLOCK * width;
-            let (mut sum, mut error) = (bias, zero);
-            let mut vectors = block.chunks_exact(width);
-            for (j, vector) in vectors.by_ref().enumerate() {
-                let x = A::Lanes::<S>::load(simd, vector);
-                let (value, low) = input.value(simd, x);
-                let mut e = exp(value, low, origin);
-                if store {
-                    let at = start + j * width;
-                    e.high.store(&mut out[at..at + width]);
-                }
-                if COUNT {
-                    let top = input.key(x).eq(max);
-                    counts = counts + Lane::select(top, zero + 1.0, zero);
-                    e.high = Lane::select(top, zero, e.high);
-                    e.low = Lane::select(top, zero, e.low);
-                }
-                accumulate(&mut sum, &mut error, e);
-            }
-            let vector = vectors.remainder();
-            if !vector.is_empty() {
-                let x = load_padded::<S, A>(simd, vector, A::neg_infinity());
-                let valid =
-                    load_padded::<S, A>(simd, &[A::one(); WIDEST][..vector.len()], A::zero());
-                let valid = valid.gt(zero);
-                let (value, low) = input.value(simd, x);
-                let e = exp(value, low, origin);
-                if store {
-                    let at = start + block.len() - vector.len();
-                    store_part::<S, A>(e.high, &mut out[at..at + vector.len()]);
-                }
-                let mut taken = valid;
-                if COUNT {
-                    let top = input.key(x).eq(max) & valid;
-                    counts = counts + Lane::select(top, zero + 1.0, zero);
-                    taken = valid & !top;
-                }
-                let high = Lane::select(taken, e.high, zero);
-                let low = Lane::select(taken, e.low, zero);
-                accumulate(&mut sum, &mut error, Exp { high, low });
-            }
-            let (mut highs, mut lows) = ([A::zero(); WIDEST], [A::zero(); WIDEST]);
-            (sum - bias).store(&mut highs[..width]);
-            error.store(&mut lows[..width]);
-            total = add::<A>(total, fold(highs, lows));
-        }
-        let mut each = [A::zero(); WIDEST];
-        counts.store(&mut each[..width]);
-        let count = each[..width].iter().map(|&count| Element::to_f64(count)).sum();
-        (total, count)
-    }
-}
-
-/// One addition in the precision that the element type needs.
-#[inline(always)]
-pub(crate) fn add<A: Element>(a: Wide, b: Wide) -> Wide {
-    if size_of::<A>() == 4 { Wide::from(a.high + b.high) } else { a.plus(b) }
-}
-
-/// The accumulators of a block folded by halves.
-#[inline(always)]
-fn fold<A: Element>(high: [A; WIDEST], low: [A; WIDEST]) -> Wide {
-    let mut sums: [Wide; WIDEST] = core::array::from_fn(
-        #[inline(always)]
-        |j| {
-            let (high, low) = (high[j].to_f64(), low[j].to_f64());
-            if size_of::<A>() == 4 { Wide::from(high + low) } else { Wide::sum(high, low) }
-        },
-    );
-    let mut half = A::WIDTH / 2;
-    while half > 0 {
-        for j in 0..half {
-            sums[j] = add::<A>(sums[j], sums[j + half]);
-        }
-        half /= 2;
-    }
-    sums[0]
-}
-
-struct One<A, I> {
-    input: I,
-    raw: A,
-    reference: Reference<A>,
-}
-
-impl<A: Element, I: Input<A>> Kernel for One<A, I> {
-    type Output = Wide;
-    #[inline(always)]
-    fn run<S: Simd>(self, simd: S) -> Wide {
-        let origin = Origin::new(
-            A::Lanes::<S>::fill(simd, self.reference.shift),
-            A::Lanes::<S>::fill(simd, self.reference.shift_low),
-            self.reference.exponent,
-        );
-        let (value, low) = self.input.value(simd, A::Lanes::<S>::fill(simd, self.raw));
-        let e = exp(value, low, origin);
-        let (mut high, mut low) = ([A::zero(); WIDEST], [A::zero(); WIDEST]);
-        e.high.store(&mut high[..A::WIDTH]);
-        e.low.store(&mut low[..A::WIDTH]);
-        Wide::sum(high[0].to_f64(), low[0].to_f64())
-    }
-}
-
-/// The scaled value of the element with this key, as a pair.
-#[inline(always)]
-pub(crate) fn scaled<A: Element, I: Input<A>>(input: I, key: A) -> (A, A) {
-    input.scalar(input.raw(key))
-}
-
 impl<A: Element> Sum<A> {
-    /// No elements.
-    fn empty(shift: (A, A)) -> Self {
-        let max = A::neg_infinity();
-        let reference = Reference::new(max, shift.0, shift.1);
-        Self { max, reference, rest: Wide::ZERO, count: 0.0 }
-    }
-
-    /// The exponential of the largest element relative to the reference, lifted.
-    pub(crate) fn largest<I: Input<A>>(&self, job: Job, input: I) -> Wide {
-        run(job, One { input, raw: input.raw(self.max), reference: self.reference })
-    }
-
-    /// The next chunk of the lane.
-    fn merge<I: Input<A>>(self, job: Job, input: I, next: Self) -> Self {
-        let relative = |sum: &Self, to: &Self| {
+    /// With the next chunk of the lane.
+    #[inline(always)]
+    pub(crate) fn merge(self, next: Self) -> Self {
+        let top = if next.max > self.max { &next } else { &self };
+        let relative = |sum: &Self| {
             // Beyond the depth of exponentials nothing is left.
-            let distance = (sum.reference.exponent - to.reference.exponent).max(-2000);
-            let counted = Wide::from(sum.count).times(if sum.count > 0.0 && sum.max < to.max {
-                sum.largest(job, input)
-            } else {
-                Wide::ZERO
-            });
+            let distance = (sum.exponent - top.exponent).clamp(-2000, 0);
+            let counted = if sum.max < top.max { sum.count } else { 0.0 };
+            let sum = sum.rest.plus(sum.largest.times(Wide::from(counted)));
             let half = distance / 2;
             // Two factors, since one alone may be out of range.
-            sum.rest.plus(counted).scaled(power_of_two(half)).scaled(power_of_two(distance - half))
+            sum.scaled(power_of_two(half)).scaled(power_of_two(distance - half))
         };
-        let top = if next.max > self.max { &next } else { &self };
-        let rest = add::<A>(relative(&self, top), relative(&next, top));
+        let rest = add::<A>(relative(&self), relative(&next));
         let count = |sum: &Self| if sum.max == top.max { sum.count } else { 0.0 };
-        Self { max: top.max, reference: top.reference, rest, count: count(&self) + count(&next) }
-    }
-
-    /// `Σ e^(x − max) − 1`, for counted sums.
-    pub(crate) fn beside_largest<I: Input<A>>(&self, job: Job, input: I) -> Wide {
-        beside::<A>(self.rest, self.largest(job, input), self.count)
+        Self { rest, count: count(&self) + count(&next), ..*top }
     }
 }
 
-/// `rest / largest + count − 1`, in the precision that the element type needs.
-#[inline(always)]
-pub(crate) fn beside<A>(rest: Wide, largest: Wide, count: f64) -> Wide {
-    if size_of::<A>() == 4 {
-        Wide::from(rest.high / largest.value() + (count - 1.0))
-    } else {
-        rest.over(largest).plus(Wide::from(count - 1.0))
-    }
-}
-
-/// The sum over one chunk; lifted exponentials are stored in `out` unless it is empty.
-pub(crate) fn sum_chunk<A: Element, I: Input<A>, const COUNT: bool>(
-    job: Job,
+/// The sum over one chunk of a lane whose largest key is `of_lane`, or 0 where it is not known.
+struct Chunk<'a, A, I, const MODE: u8> {
     input: I,
-    x: &[A],
-    out: &mut [A],
-    max: A,
-    shift: (A, A),
-) -> Sum<A> {
-    let reference = Reference::new(scaled(input, max).0, shift.0, shift.1);
-    let kernel = SumKernel::<'_, A, I, COUNT> { x, out, input, max, reference };
-    let (rest, count) = run(job, kernel);
-    Sum { max, reference, rest, count }
+    x: &'a [A],
+    of_lane: A,
 }
 
-/// The shift that a lane with this largest key needs.
-#[inline(always)]
-pub(crate) fn shift<A: Element, I: Input<A>>(input: I, max: A) -> (A, A) {
-    let (value, low) = scaled(input, max);
-    if value.to_f64().abs() > limit::<A>() { (value, low) } else { (A::zero(), A::zero()) }
-}
-
-/// The sum over a lane of any length.
-pub(crate) fn sum<A: Element, I: Input<A>, const COUNT: bool>(
-    job: Job,
-    input: I,
-    x: &[A],
-) -> Sum<A> {
-    if x.len() <= chunk::<A>() {
-        let max = max(job, input, x);
-        return sum_chunk::<A, I, COUNT>(job, input, x, &mut [], max, shift(input, max));
+impl<A: Element, I: Input<A>, const MODE: u8> Kernel for Chunk<'_, A, I, MODE> {
+    type Output = Sum<A>;
+    #[inline(always)]
+    fn run<S: Simd>(self, simd: S) -> Sum<A> {
+        let Self { input, x, of_lane } = self;
+        let max = max(simd, input, x);
+        let top = A::Lanes::<S>::fill(simd, max);
+        let of_lane = A::Lanes::<S>::fill(simd, of_lane);
+        let origin = origin::<S, A, I>(simd, input, Constants::new(top), top, of_lane);
+        let (rest, count) = total::<S, A, I, MODE>(simd, input, x, &mut [], top, origin);
+        let (value, low) = input.value(simd, input.key(top));
+        let largest = Total::of(exp(value, low, origin)).store()[0];
+        let exponent = each::<S, A>(origin.exponent)[0].to_f64() as i32;
+        Sum { max, exponent, rest, largest, count }
     }
+}
+
+/// The lanes of a vector.
+#[inline(always)]
+pub(crate) fn each<S: Simd, A: Element>(v: A::Lanes<S>) -> [A; WIDEST] {
+    let mut all = [A::zero(); WIDEST];
+    v.store(&mut all[..A::WIDTH]);
+    all
+}
+
+/// The sum over a lane of any length but 0.
+pub(crate) fn sum<A: Element, I: Input<A>, const MODE: u8>(job: Job, input: I, x: &[A]) -> Sum<A> {
     // One pass: most lanes need no shift. Those that do are walked again.
-    let first = sum_chunks::<A, I, COUNT>(job, input, x, (A::zero(), A::zero()));
-    let shift = shift(input, first.max);
-    if shift.0 == A::zero() {
-        return first;
+    let first = sum_chunks::<A, I, MODE>(job, input, x, A::zero());
+    if is_shifted(input, first.max) {
+        return sum_chunks::<A, I, MODE>(job, input, x, first.max);
     }
-    sum_chunks::<A, I, COUNT>(job, input, x, shift)
+    first
 }
 
-fn sum_chunks<A: Element, I: Input<A>, const COUNT: bool>(
+fn sum_chunks<A: Element, I: Input<A>, const MODE: u8>(
     job: Job,
     input: I,
     x: &[A],
-    shift: (A, A),
+    of_lane: A,
 ) -> Sum<A> {
-    let one = |x: &[A]| sum_chunk::<A, I, COUNT>(job, input, x, &mut [], max(job, input, x), shift);
-    let chunks = x.chunks(chunk::<A>());
+    let one = |x: &[A]| run(job, Chunk::<'_, A, I, MODE> { input, x, of_lane });
+    let size = chunk::<A>().min(x.len());
+    let (head, rest) = x.split_at(size);
+    let first = one(head);
     let pieces = parallel::pieces(Cost::Moderate, x.len());
     if pieces < 2 {
-        return chunks.fold(Sum::empty(shift), |sum, x| sum.merge(job, input, one(x)));
+        return rest.chunks(size).fold(first, |sum, x| sum.merge(one(x)));
     }
-    let mut sums = vec![Sum::empty(shift); chunks.len()];
-    sums_of(pieces, x, &mut sums, &one);
-    sums.into_iter().fold(Sum::empty(shift), |sum, next| sum.merge(job, input, next))
+    let mut sums = vec![first; rest.len().div_ceil(size)];
+    sums_of(pieces, rest, &mut sums, &one);
+    sums.into_iter().fold(first, Sum::merge)
 }
 
 /// The sum of each chunk, on several threads.

@@ -5,215 +5,371 @@
 
 use fearless_simd::Simd;
 
-use super::exp::{LOWER, Origin, Reference, exp, floor};
-use super::lane::{dominates, inverse, logarithm, may_dominate, pair, quotient};
-use super::sum::{BLOCK, Input, WIDEST, accumulate, add, beside, chunk, scaled, shift};
-use super::wide::Wide;
+use super::exp::{Constants, Origin, exp};
+use super::finish::{crown, crowned, inverse, largest, logarithm, nearest, quotient};
+use super::input::Input;
+use super::lane::difference;
+use super::sum::{BLOCK, SHORT, Sum, chunk, count, each, is_shifted, mode, origin, term};
+use super::total::{Accumulator, Total, WIDEST};
+use crate::apply::{Columns, LongColumns};
 use crate::element::Element;
 use crate::lane::{Job, Kernel, Lane, LaneIo, run};
-use crate::math::Pair;
-use crate::math::ln::ln_1p_pair;
 
-/// The softmax, or its logarithm, of `WIDTH` lanes of at most a chunk: element `i` of lane `j`
-/// stands at `i · WIDTH + j`.
-pub(super) fn tile<A: Element, I: Input<A>, const LOG: bool>(
-    job: Job,
-    input: I,
-    x: &[A],
-    out: &mut [A],
-) {
-    debug_assert!(x.len() <= A::WIDTH * chunk::<A>());
-    run(job, Tile::<'_, A, I, LOG> { input, x, out });
+/// The softmax, or its logarithm, of columns.
+#[derive(Clone, Copy)]
+pub(super) struct Along<I, const LOG: bool> {
+    pub(super) job: Job,
+    pub(super) input: I,
 }
 
-struct Tile<'a, A, I, const LOG: bool> {
-    input: I,
-    x: &'a [A],
-    out: &'a mut [A],
-}
-
-/// One number of each lane.
-type Each<T> = [T; WIDEST];
-
-/// The lanes of a vector.
-#[inline(always)]
-fn each<S: Simd, A: Element>(v: A::Lanes<S>) -> Each<A> {
-    let mut all = [A::zero(); WIDEST];
-    v.store(&mut all[..A::WIDTH]);
-    all
-}
-
-/// The vector of these lanes.
-#[inline(always)]
-fn gather<S: Simd, A: Element>(simd: S, values: &Each<A>) -> A::Lanes<S> {
-    A::Lanes::<S>::load(simd, &values[..A::WIDTH])
-}
-
-/// The sums of exponentials, lifted; stored in `out` or, with `LOG`, without those of the largest
-/// elements, which are counted.
-#[inline(always)]
-fn sums<S: Simd, A: Element, I: Input<A>, const LOG: bool>(
-    simd: S,
-    tile: &mut Tile<'_, A, I, LOG>,
-    top: A::Lanes<S>,
-    origin: Origin<A::Lanes<S>>,
-) -> (Each<Wide>, Each<A>) {
-    let width = A::WIDTH;
-    let zero = A::Lanes::<S>::fill(simd, A::zero());
-    let bias = zero + 4.0 / LOWER;
-    let mut totals = [Wide::ZERO; WIDEST];
-    let mut counts = zero;
-    for (b, block) in tile.x.chunks(BLOCK * width * width).enumerate() {
-        let start = b * BLOCK * width * width;
-        let rows = block.len() / width;
-        let mut folded = [[Wide::ZERO; WIDEST]; WIDEST];
-        let used = rows.min(width);
-        for (j, folded) in folded[..used].iter_mut().enumerate() {
-            let (mut sum, mut error) = (bias, zero);
-            for i in (j..rows).step_by(width) {
-                let at = i * width;
-                let x = A::Lanes::<S>::load(simd, &block[at..at + width]);
-                let (value, low) = tile.input.value(simd, x);
-                let mut e = exp(value, low, origin);
-                if LOG {
-                    let largest = tile.input.key(x).eq(top);
-                    counts = counts + Lane::select(largest, zero + 1.0, zero);
-                    e.high = Lane::select(largest, zero, e.high);
-                    e.low = Lane::select(largest, zero, e.low);
-                } else {
-                    e.high.store(&mut tile.out[start + at..start + at + width]);
-                }
-                accumulate(&mut sum, &mut error, e);
-            }
-            let (high, low) = (each::<S, A>(sum - bias), each::<S, A>(error));
-            for lane in 0..width {
-                let (high, low) = (high[lane].to_f64(), low[lane].to_f64());
-                folded[lane] =
-                    if size_of::<A>() == 4 { Wide::from(high + low) } else { Wide::sum(high, low) };
-            }
-        }
-        // Accumulators that are not used are zero and change nothing.
-        let (mut half, mut used) = (width / 2, used);
-        while half > 0 {
-            let (left, right) = folded.split_at_mut(half);
-            for (left, right) in left.iter_mut().zip(&right[..used.saturating_sub(half)]) {
-                for lane in 0..width {
-                    left[lane] = add::<A>(left[lane], right[lane]);
-                }
-            }
-            used = used.min(half);
-            half /= 2;
-        }
-        for lane in 0..width {
-            totals[lane] = add::<A>(totals[lane], folded[0][lane]);
+impl<A: Element, I: Input<A>, const LOG: bool> Columns<A> for Along<I, LOG> {
+    fn whole(&self, tiles: &mut [A], len: usize, stride: usize) {
+        let input = self.input;
+        if LOG {
+            run(self.job, Whole::<'_, A, I, { mode::COUNT }> { input, tiles, len, stride });
+        } else {
+            run(self.job, Whole::<'_, A, I, { mode::STORE }> { input, tiles, len, stride });
         }
     }
-    (totals, each::<S, A>(counts))
+
+    fn longest(&self) -> usize {
+        chunk::<A>()
+    }
+
+    fn long(&self, columns: usize) -> Box<dyn LongColumns<A> + '_> {
+        let column = |_| LongColumn { of_lanes: [A::zero(); WIDEST], sums: None };
+        let columns = (0..columns.div_ceil(A::WIDTH)).map(column).collect();
+        Box::new(Long::<A, I, LOG> { along: *self, columns })
+    }
 }
 
-impl<A: Element, I: Input<A>, const LOG: bool> Kernel for Tile<'_, A, I, LOG> {
-    type Output = ();
+/// One vector of lanes in a tile: element `i` of them is a vector at `start + i · stride`.
+struct Column<'a, A> {
+    tile: &'a mut [A],
+    start: usize,
+    stride: usize,
+}
+
+impl<A: Element> Column<'_, A> {
     #[inline(always)]
-    fn run<S: Simd>(mut self, simd: S) {
-        let (width, input) = (A::WIDTH, self.input);
+    fn len(&self) -> usize {
+        self.tile.len() / self.stride
+    }
+
+    /// Every `step`-th vector from one to another.
+    #[inline(always)]
+    fn rows(&mut self, from: usize, to: usize, step: usize) -> impl Iterator<Item = &mut [A]> {
+        let rows = &mut self.tile[from * self.stride..to * self.stride];
+        rows[self.start..].chunks_mut(step * self.stride).map(
+            #[inline(always)]
+            |row| &mut row[..A::WIDTH],
+        )
+    }
+
+    /// `f` of every row.
+    #[inline(always)]
+    fn map<S: Simd>(&mut self, simd: S, f: impl Fn(A::Lanes<S>) -> A::Lanes<S>) {
+        for row in self.rows(0, self.len(), 1) {
+            f(A::Lanes::<S>::load(simd, row)).store(row);
+        }
+    }
+
+    /// The largest key of each lane.
+    #[inline(always)]
+    fn max<S: Simd, I: Input<A>>(&mut self, simd: S, input: I) -> A::Lanes<S> {
         let mut top = A::Lanes::<S>::fill(simd, A::neg_infinity());
-        for row in self.x.chunks_exact(width) {
+        for row in self.rows(0, self.len(), 1) {
             top = input.key(A::Lanes::<S>::load(simd, row)).at_least(top);
         }
-        let top = top + 0.0;
-        let max = each::<S, A>(top);
-        let (mut raw, mut scaled_top) = ([A::zero(); WIDEST], [[A::zero(); WIDEST]; 2]);
-        let (mut shifts, mut floors) = ([[A::zero(); WIDEST]; 2], [A::zero(); WIDEST]);
-        let mut exponents = [A::zero(); WIDEST];
-        for lane in 0..width {
-            raw[lane] = input.raw(max[lane]);
-            let scaled = scaled(input, max[lane]);
-            let shift = shift(input, max[lane]);
-            let reference = Reference::new(scaled.0, shift.0, shift.1);
-            (scaled_top[0][lane], scaled_top[1][lane]) = scaled;
-            (shifts[0][lane], shifts[1][lane]) = shift;
-            floors[lane] = A::from_f64(floor::<A>(reference.exponent));
-            exponents[lane] = A::from_f64(f64::from(reference.exponent));
+        // Zeros are positive, whatever the order of the elements.
+        top + 0.0
+    }
+}
+
+/// The sum of each lane; exponentials take the place of their arguments where they are stored.
+#[inline(always)]
+fn totals<S: Simd, A: Element, I: Input<A>, const MODE: u8>(
+    simd: S,
+    input: I,
+    column: &mut Column<'_, A>,
+    top: A::Lanes<S>,
+    origin: Origin<A::Lanes<S>>,
+) -> (Total<S>, A::Lanes<S>) {
+    // Most lanes need no shift: a loop of their own.
+    if I::PLAIN && origin.shift.is_none() {
+        let origin = origin.without_shift();
+        return totals_from::<S, A, I, MODE>(simd, input, column, top, origin);
+    }
+    totals_from::<S, A, I, MODE>(simd, input, column, top, origin)
+}
+
+#[inline(always)]
+fn totals_from<S: Simd, A: Element, I: Input<A>, const MODE: u8>(
+    simd: S,
+    input: I,
+    column: &mut Column<'_, A>,
+    top: A::Lanes<S>,
+    origin: Origin<A::Lanes<S>>,
+) -> (Total<S>, A::Lanes<S>) {
+    let (width, rows) = (A::WIDTH, column.len());
+    let counts = if MODE == mode::COUNT {
+        count::<S, A, I>(simd, input, column.rows(0, rows, 1).map(shared), top)
+    } else {
+        top.splat(0.0)
+    };
+    if rows <= SHORT {
+        let every = column.rows(0, rows, 1);
+        let sum = accumulate::<S, A, I, MODE>(simd, input, every, top, origin);
+        return (sum.total(), counts);
+    }
+    let mut totals = [Total::zero(simd); WIDEST];
+    for start in (0..rows).step_by(BLOCK * width) {
+        let end = rows.min(start + BLOCK * width);
+        for (j, total) in totals[..width.min(end - start)].iter_mut().enumerate() {
+            let every = column.rows(start + j, end, width);
+            let sum = accumulate::<S, A, I, MODE>(simd, input, every, top, origin);
+            *total = total.plus::<A>(sum.total());
         }
-        let origin = Origin::each(
-            gather(simd, &shifts[0]),
-            gather(simd, &shifts[1]),
-            gather(simd, &floors),
-            gather(simd, &exponents),
-        );
-        let (totals, counts) = sums::<S, A, I, LOG>(simd, &mut self, top, origin);
-        let raw = gather(simd, &raw);
-        let (value, low) = input.value(simd, raw);
-        let e = exp(value, low, origin);
-        let (high, low) = (each::<S, A>(e.high), each::<S, A>(e.low));
-        let mut largest = [Wide::ZERO; WIDEST];
-        for lane in 0..width {
-            largest[lane] = Wide::sum(high[lane].to_f64(), low[lane].to_f64());
+    }
+    let mut half = width / 2;
+    while half > 0 {
+        for j in 0..half {
+            totals[j] = totals[j].plus::<A>(totals[j + half]);
         }
-        let (mut first, mut second) = ([A::zero(); WIDEST], [A::zero(); WIDEST]);
-        if LOG {
-            let log = logarithms::<S, A>(simd, &max, &totals, &largest, &counts);
-            for lane in 0..width {
-                (first[lane], second[lane]) = pair(log[lane]);
-            }
-            let top = (gather(simd, &scaled_top[0]), gather(simd, &scaled_top[1]));
-            let log = (gather(simd, &first), gather(simd, &second));
-            for (x, out) in self.x.chunks_exact(width).zip(self.out.chunks_exact_mut(width)) {
-                let (value, low) = input.value(simd, A::Lanes::<S>::load(simd, x));
-                logarithm(value, low, top, log).store(out);
-            }
-            return;
+        half /= 2;
+    }
+    (totals[0], counts)
+}
+
+#[inline(always)]
+fn shared<A>(row: &mut [A]) -> &[A] {
+    row
+}
+
+/// The sum of some elements of each lane.
+#[inline(always)]
+fn accumulate<'a, S: Simd, A: Element, I: Input<A>, const MODE: u8>(
+    simd: S,
+    input: I,
+    rows: impl Iterator<Item = &'a mut [A]>,
+    top: A::Lanes<S>,
+    origin: Origin<A::Lanes<S>>,
+) -> Accumulator<A::Lanes<S>, MODE> {
+    let mut sum = Accumulator::new(top);
+    for row in rows {
+        let x = A::Lanes::<S>::load(simd, row);
+        let e = term::<S, A, I, MODE>(simd, input, x, top, origin);
+        if MODE == mode::STORE {
+            e.high.store(row);
         }
-        let mut crowned = [A::zero(); WIDEST];
-        let mut any = false;
-        for lane in 0..width {
-            (first[lane], second[lane]) = inverse(max[lane], totals[lane]);
-            let dominated =
-                may_dominate(totals[lane]) & dominates::<A>(totals[lane], largest[lane]);
-            crowned[lane] = if dominated { A::one() } else { A::zero() };
-            any |= dominated;
-        }
-        let inverse = (gather(simd, &first), gather(simd, &second));
-        for out in self.out.chunks_exact_mut(width) {
-            quotient(A::Lanes::<S>::load(simd, out), inverse).store(out);
-        }
-        if any {
-            let crowned = gather(simd, &crowned);
-            let one = crowned.splat(1.0);
-            for (x, out) in self.x.chunks_exact(width).zip(self.out.chunks_exact_mut(width)) {
-                let here = A::Lanes::<S>::load(simd, x).eq(raw) & crowned.eq(one);
-                Lane::select(here, one, A::Lanes::<S>::load(simd, out)).store(out);
+        sum.add(e);
+    }
+    sum
+}
+
+/// Lanes of at most a chunk.
+struct Whole<'a, A, I, const MODE: u8> {
+    input: I,
+    tiles: &'a mut [A],
+    len: usize,
+    stride: usize,
+}
+
+impl<A: Element, I: Input<A>, const MODE: u8> Kernel for Whole<'_, A, I, MODE> {
+    type Output = ();
+    #[inline(always)]
+    fn run<S: Simd>(self, simd: S) {
+        let Self { input, tiles, len, stride } = self;
+        let constants = Constants::new(A::Lanes::<S>::fill(simd, A::zero()));
+        for tile in tiles.chunks_exact_mut(len * stride) {
+            for start in (0..stride).step_by(A::WIDTH) {
+                let mut column = Column { tile: &mut *tile, start, stride };
+                whole::<S, A, I, MODE>(simd, input, constants, &mut column);
             }
         }
     }
 }
 
-/// `ln Σ e^(x − max)` of each lane, NaN where its results are.
 #[inline(always)]
-fn logarithms<S: Simd, A: Element>(
+fn whole<S: Simd, A: Element, I: Input<A>, const MODE: u8>(
     simd: S,
-    max: &Each<A>,
-    totals: &Each<Wide>,
-    largest: &Each<Wide>,
-    counts: &Each<A>,
-) -> Each<Wide> {
-    let (mut highs, mut lows) = ([0.0; WIDEST], [0.0; WIDEST]);
-    for lane in 0..A::WIDTH {
-        let beside = beside::<A>(totals[lane], largest[lane], counts[lane].to_f64());
-        (highs[lane], lows[lane]) = (beside.high, beside.low);
+    input: I,
+    constants: Constants<A::Lanes<S>>,
+    column: &mut Column<'_, A>,
+) {
+    let top = column.max(simd, input);
+    let origin = origin::<S, A, I>(simd, input, constants, top, top);
+    let (total, counts) = totals::<S, A, I, MODE>(simd, input, column, top, origin);
+    if MODE == mode::COUNT {
+        let largest = largest::<S, A, I>(simd, input, top, origin);
+        let log = nearest(logarithm::<S, A>(total, largest, counts));
+        return column.map(
+            simd,
+            #[inline(always)]
+            |x| difference(x, top, log),
+        );
     }
-    let lanes = highs[..A::WIDTH].chunks_exact_mut(f64::WIDTH);
-    for (high, low) in lanes.zip(lows.chunks_exact_mut(f64::WIDTH)) {
-        let load = <f64 as Element>::Lanes::<S>::load;
-        let y = ln_1p_pair(Pair { high: load(simd, high), low: load(simd, low) });
-        y.high.store(high);
-        y.low.store(low);
+    let inverse = inverse(total);
+    column.map(
+        simd,
+        #[inline(always)]
+        |t| quotient(t, inverse),
+    );
+    if let Some(crowned) = crowned::<S, A, I>(simd, input, total, top, origin) {
+        column.map(
+            simd,
+            #[inline(always)]
+            |y| crown(y, crowned),
+        );
     }
-    let mut logs = [Wide::ZERO; WIDEST];
-    for lane in 0..A::WIDTH {
-        let valid = max[lane].to_f64().abs() < f64::INFINITY && !totals[lane].high.is_nan();
-        let high = if valid { highs[lane] } else { f64::NAN };
-        logs[lane] = Wide { high, low: lows[lane] };
+}
+
+/// Lanes longer than a chunk.
+struct Long<A, I, const LOG: bool> {
+    along: Along<I, LOG>,
+    /// Of each vector of lanes.
+    columns: Vec<LongColumn<A>>,
+}
+
+struct LongColumn<A> {
+    /// The largest key of lanes that are shifted by it, 0 else.
+    of_lanes: [A; WIDEST],
+    sums: Option<[Sum<A>; WIDEST]>,
+}
+
+impl<A: Element, I: Input<A>, const LOG: bool> LongColumns<A> for Long<A, I, LOG> {
+    fn sum(&mut self, tile: &mut [A], stride: usize) {
+        let (job, input) = (self.along.job, self.along.input);
+        for (place, start) in self.columns.iter_mut().zip((0..stride).step_by(A::WIDTH)) {
+            let (column, of_lanes) = (Column { tile: &mut *tile, start, stride }, &place.of_lanes);
+            let next = if LOG {
+                run(job, Part::<'_, A, I, { mode::COUNT }> { input, column, of_lanes })
+            } else {
+                run(job, Part::<'_, A, I, { mode::ADD }> { input, column, of_lanes })
+            };
+            place.sums = Some(match place.sums {
+                None => next,
+                Some(sums) => core::array::from_fn(|j| sums[j].merge(next[j])),
+            });
+        }
     }
-    logs
+
+    fn again(&mut self) -> bool {
+        let mut again = false;
+        for column in &mut self.columns {
+            let Some(sums) = column.sums else {
+                continue;
+            };
+            let of_lanes = sums
+                .map(|sum| if is_shifted(self.along.input, sum.max) { sum.max } else { A::zero() });
+            if of_lanes != column.of_lanes {
+                again = true;
+            }
+            column.of_lanes = of_lanes;
+        }
+        if again {
+            for column in &mut self.columns {
+                column.sums = None;
+            }
+        }
+        again
+    }
+
+    fn finish(&mut self, tile: &mut [A], stride: usize) {
+        let input = self.along.input;
+        for (place, start) in self.columns.iter().zip((0..stride).step_by(A::WIDTH)) {
+            if let Some(sums) = &place.sums {
+                let column = Column { tile: &mut *tile, start, stride };
+                run(self.along.job, Finish::<'_, A, I, LOG> { input, column, sums });
+            }
+        }
+    }
+}
+
+/// The sum of a chunk of each lane.
+struct Part<'a, A, I, const MODE: u8> {
+    input: I,
+    column: Column<'a, A>,
+    of_lanes: &'a [A; WIDEST],
+}
+
+impl<A: Element, I: Input<A>, const MODE: u8> Kernel for Part<'_, A, I, MODE> {
+    type Output = [Sum<A>; WIDEST];
+    #[inline(always)]
+    fn run<S: Simd>(self, simd: S) -> [Sum<A>; WIDEST] {
+        let Self { input, mut column, of_lanes } = self;
+        let top = column.max(simd, input);
+        let of_lanes = A::Lanes::<S>::load(simd, &of_lanes[..A::WIDTH]);
+        let origin = origin::<S, A, I>(simd, input, Constants::new(top), top, of_lanes);
+        let (total, counts) = totals::<S, A, I, MODE>(simd, input, &mut column, top, origin);
+        let largest = largest::<S, A, I>(simd, input, top, origin).store();
+        let (total, counts) = (total.store(), each::<S, A>(counts));
+        let (max, exponents) = (each::<S, A>(top), each::<S, A>(origin.exponent));
+        core::array::from_fn(
+            #[inline(always)]
+            |j| Sum {
+                max: max[j],
+                exponent: exponents[j].to_f64() as i32,
+                rest: total[j],
+                largest: largest[j],
+                count: counts[j].to_f64(),
+            },
+        )
+    }
+}
+
+/// The results of a chunk of each lane.
+struct Finish<'a, A, I, const LOG: bool> {
+    input: I,
+    column: Column<'a, A>,
+    sums: &'a [Sum<A>; WIDEST],
+}
+
+impl<A: Element, I: Input<A>, const LOG: bool> Kernel for Finish<'_, A, I, LOG> {
+    type Output = ();
+    #[inline(always)]
+    fn run<S: Simd>(self, simd: S) {
+        let Self { input, mut column, sums } = self;
+        let top = sums.map(
+            #[inline(always)]
+            |sum| sum.max,
+        );
+        let top = A::Lanes::<S>::load(simd, &top[..A::WIDTH]);
+        let total = sums.map(
+            #[inline(always)]
+            |sum| sum.rest,
+        );
+        let total = Total::load(simd, &total);
+        let origin = origin::<S, A, I>(simd, input, Constants::new(top), top, top);
+        if LOG {
+            let counts = sums.map(
+                #[inline(always)]
+                |sum| A::from_f64(sum.count),
+            );
+            let counts = A::Lanes::<S>::load(simd, &counts[..A::WIDTH]);
+            let largest = largest::<S, A, I>(simd, input, top, origin);
+            let log = nearest(logarithm::<S, A>(total, largest, counts));
+            return column.map(
+                simd,
+                #[inline(always)]
+                |x| difference(x, top, log),
+            );
+        }
+        let inverse = inverse(total);
+        column.map(
+            simd,
+            #[inline(always)]
+            |x| {
+                let (value, low) = input.value(simd, x);
+                quotient(exp(value, low, origin).high, inverse)
+            },
+        );
+        if let Some(crowned) = crowned::<S, A, I>(simd, input, total, top, origin) {
+            column.map(
+                simd,
+                #[inline(always)]
+                |y| crown(y, crowned),
+            );
+        }
+    }
 }

@@ -1,0 +1,58 @@
+//! The loops of softmax for each element type, compiled with this crate and not again in every
+//! program that uses it: nothing here is generic.
+
+use super::input::{Plain, Scale};
+use super::{SoftmaxStats, lane, tile};
+use crate::apply::Columns;
+use crate::lane::Job;
+
+/// What happens to lanes, for one element type.
+pub trait SoftmaxLoops: Sized {
+    /// The softmax of a lane of `x · factor`.
+    #[doc(hidden)]
+    fn softmax_lane(job: Job, factor: f64, x: &[Self], out: &mut [Self]);
+    #[doc(hidden)]
+    fn log_softmax_lane(job: Job, x: &[Self], out: &mut [Self]);
+    #[doc(hidden)]
+    fn logsumexp_lane(job: Job, x: &[Self]) -> Self;
+    #[doc(hidden)]
+    fn softmax_stats(x: &[Self]) -> SoftmaxStats<Self>;
+    /// The softmax of columns of `x · factor`; without a factor, the logarithm of softmax.
+    #[doc(hidden)]
+    fn softmax_columns(job: Job, factor: Option<f64>) -> Box<dyn Columns<Self>>;
+}
+
+macro_rules! loops {
+    ($($elem:ident)*) => {
+        $(
+            impl SoftmaxLoops for $elem {
+                fn softmax_lane(job: Job, factor: f64, x: &[$elem], out: &mut [$elem]) {
+                    match factor {
+                        1.0 => lane::softmax(job, Plain, x, out),
+                        _ => lane::softmax(job, Scale::new(factor), x, out),
+                    }
+                }
+                fn log_softmax_lane(job: Job, x: &[$elem], out: &mut [$elem]) {
+                    lane::log_softmax(job, x, out);
+                }
+                fn logsumexp_lane(job: Job, x: &[$elem]) -> $elem {
+                    lane::logsumexp(job, Plain, x)
+                }
+                fn softmax_stats(x: &[$elem]) -> SoftmaxStats<$elem> {
+                    lane::counted(x)
+                }
+                fn softmax_columns(job: Job, factor: Option<f64>) -> Box<dyn Columns<$elem>> {
+                    match factor {
+                        None => Box::new(tile::Along::<_, true> { job, input: Plain }),
+                        Some(1.0) => Box::new(tile::Along::<_, false> { job, input: Plain }),
+                        Some(factor) => {
+                            let input = Scale::new(factor);
+                            Box::new(tile::Along::<_, false> { job, input })
+                        }
+                    }
+                }
+            }
+        )*
+    };
+}
+loops!(f32 f64);

@@ -1,0 +1,132 @@
+//! From the sum of a lane to what its elements are multiplied by or reduced by.
+
+use fearless_simd::Simd;
+
+use super::exp::{LOWER, Origin, exp};
+use super::input::Input;
+use super::total::{Total, single};
+use crate::element::Element;
+use crate::lane::{Doubles, Lane, LaneIo, Mask};
+use crate::math::Pair;
+use crate::math::ln::ln_1p_pair;
+
+/// `1 / total` as a pair: the division and, for `f64`, a correction from its exact remainder.
+#[inline(always)]
+pub(crate) fn inverse<S: Simd, V: LaneIo<S>>(total: Total<S>) -> (V, V) {
+    let one = total.first.high.splat(1.0);
+    let first = one / total.first.high;
+    if V::SINGLE {
+        return pair(Pair::exact(first), Pair::exact(one / total.rest.high));
+    }
+    let rest = first.neg_mul_add(total.first.high, one);
+    let rest = first.neg_mul_add(total.first.low, rest);
+    pair(Pair { high: first, low: first * rest }, Pair::exact(first))
+}
+
+/// The numbers as pairs of elements.
+#[inline(always)]
+fn pair<S: Simd, V: LaneIo<S>>(first: Pair<Doubles<S>>, rest: Pair<Doubles<S>>) -> (V, V) {
+    let high = V::narrow(first.high, rest.high);
+    if !V::SINGLE {
+        return (high, V::narrow(first.low, rest.low));
+    }
+    let (back, back_rest) = high.widen();
+    let low = (first.high - back) + first.low;
+    (high, V::narrow(low, (rest.high - back_rest) + rest.low))
+}
+
+/// `t / total` with one rounding besides those of `t`.
+#[inline(always)]
+pub(crate) fn quotient<V: Lane>(t: V, inverse: (V, V)) -> V {
+    t.mul_add(inverse.0, t * inverse.1)
+}
+
+/// The exponential of the largest elements.
+#[inline(always)]
+pub(crate) fn largest<S: Simd, A: Element, I: Input<A>>(
+    simd: S,
+    input: I,
+    top: A::Lanes<S>,
+    origin: Origin<A::Lanes<S>>,
+) -> Total<S> {
+    let (value, low) = input.value(simd, input.key(top));
+    Total::of(exp(value, low, origin))
+}
+
+/// 1 in lanes whose largest element is all of the sum but less than a quarter of an ULP: its
+/// softmax is 1, and the quotient of a rounded and an exact exponential may be just below. Nothing
+/// where there is no such lane.
+#[inline(always)]
+pub(crate) fn crowned<S: Simd, A: Element, I: Input<A>>(
+    simd: S,
+    input: I,
+    total: Total<S>,
+    top: A::Lanes<S>,
+    origin: Origin<A::Lanes<S>>,
+) -> Option<A::Lanes<S>> {
+    // The exponential of the largest element is below √2 (1 + 2^-20).
+    let bound = total.first.high.splat(1.4143 / LOWER);
+    let possible = total.first.high.lt(bound).any();
+    if !(possible | (single::<A>() && total.rest.high.lt(bound).any())) {
+        return None;
+    }
+    let largest = largest::<S, A, I>(simd, input, top, origin);
+    let first = share::<S, A>(total.first, largest.first);
+    let rest = share::<S, A>(total.rest, largest.rest);
+    let crowned = <A::Lanes<S> as LaneIo<S>>::narrow(first, rest);
+    crowned.eq(top.splat(1.0)).any().then_some(crowned)
+}
+
+/// 1 where the one is all of the other but less than a quarter of an ULP, 0 else.
+#[inline(always)]
+fn share<S: Simd, A: Element>(total: Pair<Doubles<S>>, largest: Pair<Doubles<S>>) -> Doubles<S> {
+    let beside = (total.high - largest.high) + (total.low - largest.low);
+    let least = total.high * (0.25 * Element::to_f64(A::epsilon()));
+    Lane::select(beside.le(least), beside.splat(1.0), beside.splat(0.0))
+}
+
+/// 1 where a crowned lane has its largest element, whose quotient alone is above ½.
+#[inline(always)]
+pub(crate) fn crown<V: Lane>(y: V, crowned: V) -> V {
+    let one = y.splat(1.0);
+    V::select(crowned.eq(one) & y.gt(y.splat(0.5)), one, y)
+}
+
+/// `ln Σ e^(x − max)` from a sum without its largest elements, NaN where the lane's results are.
+#[inline(always)]
+pub(crate) fn logarithm<S: Simd, A: Element>(
+    rest: Total<S>,
+    largest: Total<S>,
+    counts: A::Lanes<S>,
+) -> Total<S> {
+    let (count, count_rest) = counts.widen();
+    if single::<A>() {
+        return Total {
+            first: log_double(rest.first.high, largest.first.high, count),
+            rest: log_double(rest.rest.high, largest.rest.high, count_rest),
+        };
+    }
+    let beside = rest.first.divide(largest.first);
+    let sum = Pair::two_sum(count - 1.0, beside.high);
+    let beside = Pair::sum(sum.high, sum.low + beside.low);
+    Total { first: valid(ln_1p_pair(beside), beside.high), rest: Pair::exact(count_rest) }
+}
+
+/// `ln(rest / largest + count)` in double precision.
+#[inline(always)]
+fn log_double<V: Lane>(rest: V, largest: V, count: V) -> Pair<V> {
+    let beside = rest / largest + (count - 1.0);
+    valid(ln_1p_pair(Pair::exact(beside)), beside)
+}
+
+/// The logarithm, NaN where its argument is.
+#[inline(always)]
+fn valid<V: Lane>(log: Pair<V>, from: V) -> Pair<V> {
+    Pair { high: V::select(from.is_nan(), from, log.high), low: log.low }
+}
+
+/// Logarithms as the elements need them.
+#[inline(always)]
+pub(crate) fn nearest<S: Simd, V: LaneIo<S>>(log: Total<S>) -> V {
+    V::narrow(log.first.high + log.first.low, log.rest.high + log.rest.low)
+}
