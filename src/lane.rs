@@ -12,8 +12,10 @@ use fearless_simd::{f32x16, f64x8, mask32x16, mask64x8};
 
 use crate::element::Element;
 
+mod io;
 mod level;
 
+pub use io::LaneIo;
 pub(crate) use level::{Job, Kernel, run};
 pub use level::{Level, with_level};
 
@@ -126,22 +128,6 @@ pub trait Lane:
 pub trait DoubleKernel: Copy {
     /// The function.
     fn call<W: Lane<Elem = f64>>(self, x: W) -> W;
-}
-
-/// Loads and stores, for the loops of this crate.
-pub trait LaneIo<S: Simd>: Lane + 'static {
-    /// Lanes of one vector.
-    const WIDTH: usize;
-    /// One vector from exactly [`WIDTH`](LaneIo::WIDTH) elements.
-    fn load(simd: S, from: &[Self::Elem]) -> Self;
-    /// One vector into exactly [`WIDTH`](LaneIo::WIDTH) elements.
-    fn store(self, to: &mut [Self::Elem]);
-    /// One value in every lane.
-    fn fill(simd: S, value: Self::Elem) -> Self;
-    /// All lanes in double precision, the first eight and the rest; without a rest, zeros.
-    fn widen(self) -> (Doubles<S>, Doubles<S>);
-    /// The reverse of [`widen`](LaneIo::widen), rounded to nearest.
-    fn narrow(low: Doubles<S>, high: Doubles<S>) -> Self;
 }
 
 macro_rules! mask {

@@ -1,0 +1,21 @@
+//! Vectors and memory.
+
+use fearless_simd::Simd;
+
+use super::{Doubles, Lane};
+
+/// Loads and stores, for the loops of this crate.
+pub trait LaneIo<S: Simd>: Lane + 'static {
+    /// Lanes of one vector.
+    const WIDTH: usize;
+    /// One vector from exactly [`WIDTH`](LaneIo::WIDTH) elements.
+    fn load(simd: S, from: &[Self::Elem]) -> Self;
+    /// One vector into exactly [`WIDTH`](LaneIo::WIDTH) elements.
+    fn store(self, to: &mut [Self::Elem]);
+    /// One value in every lane.
+    fn fill(simd: S, value: Self::Elem) -> Self;
+    /// All lanes in double precision, the first eight and the rest; without a rest, zeros.
+    fn widen(self) -> (Doubles<S>, Doubles<S>);
+    /// The reverse of [`widen`](LaneIo::widen), rounded to nearest.
+    fn narrow(low: Doubles<S>, high: Doubles<S>) -> Self;
+}
