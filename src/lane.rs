@@ -15,7 +15,7 @@ use crate::element::Element;
 mod io;
 mod level;
 
-pub use io::LaneIo;
+pub use io::{DoubleKernel, LaneIo};
 pub(crate) use level::{Job, Kernel, run};
 pub use level::{Level, with_level};
 
@@ -119,15 +119,13 @@ pub trait Lane:
     /// are the coefficients for `f32` lanes, `double` those for `f64` lanes.
     fn poly<const N: usize, const M: usize>(self, single: &[f32; N], double: &[f64; M]) -> Self;
 
+    /// A constant that stands in memory once for each lane: there instructions take it as an operand.
+    #[doc(hidden)]
+    fn row(self, single: &[f32; 16], double: &[f64; 8]) -> Self;
+
     /// Evaluates `kernel` in double precision and rounds the result once to this element type.
     /// For `f64` lanes this is a plain call.
     fn through_double<K: DoubleKernel>(self, kernel: K) -> Self;
-}
-
-/// A function written on `f64` lanes only; see [`Lane::through_double`].
-pub trait DoubleKernel: Copy {
-    /// The function.
-    fn call<W: Lane<Elem = f64>>(self, x: W) -> W;
 }
 
 macro_rules! mask {
@@ -378,6 +376,11 @@ macro_rules! lanes {
                     sum = sum.mul_add(self, Self(self.all(coefficient)));
                 }
                 sum
+            }
+
+            #[inline(always)]
+            fn row(self, $n: &[f32; 16], $m: &[f64; 8]) -> Self {
+                Self($inner::from_slice(self.0.simd, $table))
             }
 
             #[inline(always)]

@@ -19,3 +19,9 @@ pub trait LaneIo<S: Simd>: Lane + 'static {
     /// The reverse of [`widen`](LaneIo::widen), rounded to nearest.
     fn narrow(low: Doubles<S>, high: Doubles<S>) -> Self;
 }
+
+/// A function written on `f64` lanes only; see [`Lane::through_double`].
+pub trait DoubleKernel: Copy {
+    /// The function.
+    fn call<W: Lane<Elem = f64>>(self, x: W) -> W;
+}

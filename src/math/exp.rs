@@ -10,39 +10,38 @@ use crate::lane::{DoubleKernel, Lane, Mask};
 
 /// `q` in `eʳ = 1 + r + r² q(r)` for `|r| <= ln 2 / 2`, made by `tools/exp.py`. Errors relative to
 /// `eʳ − 1`: 2^-31.08 in f32 (degree 5), 2^-61.56 in f64 (degree 10).
-const Q: Table<6, 11> = Table {
-    single: [0.5, 0.16666666, 0.04166649, 0.008333556, 0.0013932682, 0.00019752566],
-    double: [
-        0.5,
-        0.16666666666666677,
-        0.04166666666666663,
-        0.008333333333321445,
-        0.0013888888888911976,
-        0.00019841269886563837,
-        2.480158726099683e-05,
-        2.7557243784349195e-06,
-        2.755733330197904e-07,
-        2.5109182843205753e-08,
-        2.0895374529460503e-09,
-    ],
-};
+const Q_SINGLE: [f32; 6] = [0.5, 0.16666666, 0.04166649, 0.008333556, 0.0013932682, 0.00019752566];
+const Q_DOUBLE: [f64; 11] = [
+    0.5,
+    0.16666666666666677,
+    0.04166666666666663,
+    0.008333333333321445,
+    0.0013888888888911976,
+    0.00019841269886563837,
+    2.480158726099683e-05,
+    2.7557243784349195e-06,
+    2.755733330197904e-07,
+    2.5109182843205753e-08,
+    2.0895374529460503e-09,
+];
+static Q: Table<6, 11> = Table::new(Q_SINGLE, Q_DOUBLE);
 
 /// The same with errors relative to `eʳ`: 2^-28.23 in f32 (degree 4), 2^-57.88 in f64 (degree 9).
-pub(crate) const Q_SHORT: Table<5, 10> = Table {
-    single: [0.49999994, 0.1666652, 0.041668236, 0.008368825, 0.0013823535],
-    double: [
-        0.5000000000000011,
-        0.1666666666666643,
-        0.041666666666526665,
-        0.008333333333484376,
-        0.0013888888944478118,
-        0.00019841269527302066,
-        2.480149226237874e-05,
-        2.7557568372847547e-06,
-        2.7630537645534996e-07,
-        2.5005695411364497e-08,
-    ],
-};
+pub(crate) const Q_SHORT_SINGLE: [f32; 5] =
+    [0.49999994, 0.1666652, 0.041668236, 0.008368825, 0.0013823535];
+pub(crate) const Q_SHORT_DOUBLE: [f64; 10] = [
+    0.5000000000000011,
+    0.1666666666666643,
+    0.041666666666526665,
+    0.008333333333484376,
+    0.0013888888944478118,
+    0.00019841269527302066,
+    2.480149226237874e-05,
+    2.7557568372847547e-06,
+    2.7630537645534996e-07,
+    2.5005695411364497e-08,
+];
+static Q_SHORT: Table<5, 10> = Table::new(Q_SHORT_SINGLE, Q_SHORT_DOUBLE);
 
 /// `eˣ = (1 + p + low) · 2^k` with `2^k = scale · 2^-offset`; `1 + p` is in about `[0.7, 1.42]`.
 #[derive(Clone, Copy)]
@@ -83,7 +82,7 @@ pub(crate) fn split_careful<V: Lane, const CAREFUL: bool>(
     let (high, ln_low, scale) = reduced(x, offset);
     let r = high - ln_low;
     // The low part of the reduction goes into the small terms: the rounding of r does not count.
-    let q = if CAREFUL { poly::nested(r, &Q.double) } else { Q.at(r) };
+    let q = if CAREFUL { poly::nested(r, &Q_DOUBLE) } else { Q.at(r) };
     let rest = (r * r).neg_mul_add(q, ln_low);
     let p = high - rest;
     let mut left = (high - p) - rest;

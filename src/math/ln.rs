@@ -11,9 +11,9 @@ use crate::lane::{DoubleKernel, Lane};
 
 /// `A` in `atanh(s) / s = 1 + z A(z)`, `z = s²` in `[0, 1/9]`, made by `tools/ln.py`. Errors relative to
 /// `atanh(s) / s`: 2^-32.98 in f32 (degree 4), 2^-64.49 in f64 (degree 10).
-const A: Table<5, 11> = Table {
-    single: [0.33333337, 0.19999476, 0.14307547, 0.10722696, 0.121195816],
-    double: [
+static A: Table<5, 11> = Table::new(
+    [0.33333337, 0.19999476, 0.14307547, 0.10722696, 0.121195816],
+    [
         0.33333333333333337,
         0.19999999999997686,
         0.14285714286167794,
@@ -26,7 +26,7 @@ const A: Table<5, 11> = Table {
         0.035179494562413045,
         0.08200783397724488,
     ],
-};
+);
 
 /// The same for `f32` values in `f64` lanes: degree 4, error 2^-33.05.
 const A_SHORT: [f64; 5] = [
@@ -66,7 +66,6 @@ fn ln_split<V: Lane>(m: Pair<V>, k: V) -> Pair<V> {
 
 /// The logarithm of a positive pair, as a pair with an error of about 2^-27 (f32), 2^-57 (f64) of
 /// it. The high part must be in `[2^-120, 2^120]` (f32) or `[2^-1000, 2^1000]` (f64).
-#[allow(dead_code, reason = "for logarithms of sums, on lanes")]
 #[inline(always)]
 pub(crate) fn ln_pair<V: Lane>(x: Pair<V>) -> Pair<V> {
     let (m, k) = x.high.split_exponent();
@@ -75,7 +74,6 @@ pub(crate) fn ln_pair<V: Lane>(x: Pair<V>) -> Pair<V> {
 
 /// `ln(1 + x)` of a non-negative pair below 2^120 (f32) or 2^1000 (f64), as a pair with an error of
 /// about 2^-27 (f32), 2^-57 (f64) of it, also for small `x`.
-#[allow(dead_code, reason = "for logarithms of sums, on lanes")]
 #[inline(always)]
 pub(crate) fn ln_1p_pair<V: Lane>(x: Pair<V>) -> Pair<V> {
     ln_pair(Pair::two_sum(x.high.splat(1.0), x.high).plus_low(x.low))

@@ -1,6 +1,7 @@
 //! What `f32` functions are made of: exponentials in `f64` lanes, where neither the rounding of
 //! single steps nor the ends of the exponent range need any care.
 
+use super::exp::Q_SHORT_DOUBLE;
 use super::poly::{double, paired};
 use crate::lane::Lane;
 
@@ -25,9 +26,6 @@ const G_RELATIVE: [f64; 7] = [
     0.001394108873852255,
     0.00019834148787813117,
 ];
-
-/// `q` in `eʳ = 1 + r + r² q(r)`, as in `exp.rs`.
-const Q: [f64; 10] = super::exp::Q_SHORT.double;
 
 /// How exact an exponential must be.
 #[derive(Clone, Copy, PartialEq)]
@@ -55,7 +53,7 @@ pub(crate) fn wide<W: Lane>(x: W, grade: Grade) -> Wide<W> {
     let p = match grade {
         Grade::Value => r * double(r, &G),
         Grade::Relative => r * double(r, &G_RELATIVE),
-        Grade::Full => (r * r).mul_add(double(r, &Q), r),
+        Grade::Full => (r * r).mul_add(double(r, &Q_SHORT_DOUBLE), r),
     };
     Wide { p, power }
 }

@@ -12,24 +12,7 @@ use fearless_simd::Simd;
 
 use super::total::WIDEST;
 use crate::lane::{Lane, LaneIo};
-
-/// `q` in `eʳ = 1 + r + r² q(r)` for `|r| <= ln 2 / 2`, made by `tools/exp.py`.
-/// Errors relative to `eʳ`: 2^-28.23 in f32 (degree 4), 2^-57.88 in f64 (degree 9).
-const Q: (&[f32; 5], &[f64; 10]) = (
-    &[0.49999994, 0.1666652, 0.041668236, 0.008368825, 0.0013823535],
-    &[
-        0.5000000000000011,
-        0.1666666666666643,
-        0.041666666666526665,
-        0.008333333333484376,
-        0.0013888888944478118,
-        0.00019841269527302066,
-        2.480149226237874e-05,
-        2.7557568372847547e-06,
-        2.7630537645534996e-07,
-        2.5005695411364497e-08,
-    ],
-);
+use crate::math::exp::{Q_SHORT_DOUBLE, Q_SHORT_SINGLE};
 
 /// Exponentials are kept times `2^LIFT`, so that those down to the smallest subnormal quotient are
 /// normal numbers.
@@ -71,7 +54,7 @@ impl<V: Lane> Constants<V> {
     pub(crate) fn new(like: V) -> Self {
         let q = core::array::from_fn(
             #[inline(always)]
-            |i| like.constant(Q.0[i.min(Q.0.len() - 1)], Q.1[i]),
+            |i| like.constant(Q_SHORT_SINGLE[i.min(Q_SHORT_SINGLE.len() - 1)], Q_SHORT_DOUBLE[i]),
         );
         core::hint::black_box(Self {
             log2_e: like.splat(LOG2_E),
@@ -86,7 +69,7 @@ impl<V: Lane> Constants<V> {
     /// `q(s)` by Horner's rule.
     #[inline(always)]
     fn q(&self, s: V) -> V {
-        let degree = if V::SINGLE { Q.0.len() } else { Q.1.len() } - 1;
+        let degree = if V::SINGLE { Q_SHORT_SINGLE.len() } else { Q_SHORT_DOUBLE.len() } - 1;
         let mut sum = self.q[degree];
         for &coefficient in self.q[..degree].iter().rev() {
             sum = sum.mul_add(s, coefficient);
