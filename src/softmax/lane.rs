@@ -7,7 +7,7 @@ use super::finish::{crowned, inverse, largest, logarithm, nearest, quotient};
 use super::input::{Input, Plain};
 use super::max::{load_padded, max, store_part};
 use super::stats::SoftmaxStats;
-use super::sum::{Sum, chunk, mode, origin, sum, total};
+use super::sum::{SHORT, Sum, chunk, mode, origin, suffices, sum, sum_for_log, total};
 use super::total::Total;
 use super::wide::Wide;
 use crate::activation::Cost;
@@ -175,7 +175,7 @@ pub(crate) fn log_softmax<A: Element>(job: Job, x: &[A], out: &mut [A]) {
     if x.len() <= chunk::<A>() {
         return run(job, LogSoftmax { x, out });
     }
-    let sum = sum::<A, Plain, { mode::COUNT }>(job, Plain, x);
+    let sum = sum_for_log(job, Plain, x);
     let log = A::from_f64(run(job, Logarithm { sum }).value());
     pieces(x, out, parallel::pieces(Cost::Moderate, x.len()), &|x, out| {
         run(job, Differences { x, out, top: sum.max, log });
@@ -195,10 +195,16 @@ impl<A: Element> Kernel for LogSoftmax<'_, A> {
         let Self { x, out } = self;
         let top = A::Lanes::<S>::fill(simd, max(simd, Plain, x));
         let origin = origin::<S, A, Plain>(simd, Plain, Constants::new(top), top, top);
-        let (sum, count) =
-            total::<S, A, Plain, { mode::COUNT }>(simd, Plain, x, &mut [], top, origin);
-        let counts = A::Lanes::<S>::fill(simd, A::from_f64(count));
         let largest = largest::<S, A, Plain>(simd, Plain, top, origin);
+        let (mut sum, mut count) = (Wide::ZERO, 0.0);
+        if x.len() > SHORT {
+            (sum, _) = total::<S, A, Plain, { mode::ADD }>(simd, Plain, x, &mut [], top, origin);
+        }
+        if !suffices(sum, largest.store()[0]) {
+            (sum, count) =
+                total::<S, A, Plain, { mode::COUNT }>(simd, Plain, x, &mut [], top, origin);
+        }
+        let counts = A::Lanes::<S>::fill(simd, A::from_f64(count));
         let log = nearest(logarithm::<S, A>(Total::fill(simd, sum), largest, counts));
         map(
             simd,
@@ -245,7 +251,7 @@ pub(crate) fn logsumexp<A: Element, I: Input<A>>(job: Job, input: I, x: &[A]) ->
     if x.is_empty() {
         return A::neg_infinity();
     }
-    let sum = sum::<A, I, { mode::COUNT }>(job, input, x);
+    let sum = sum_for_log(job, input, x);
     let max = sum.max.to_f64();
     if max.is_infinite() {
         let nan = x.iter().any(|x| x.is_nan());
@@ -272,7 +278,7 @@ fn careful<A: Element, I: Input<A>>(job: Job, input: I, x: &[A], top: Wide) -> f
             high.to_f64() + low.to_f64()
         };
         let x: Vec<f64> = x.iter().map(wide).collect();
-        let sum = sum::<f64, Plain, { mode::COUNT }>(job, Plain, &x);
+        let sum = sum_for_log(job, Plain, &x);
         let log = run(job, Logarithm { sum });
         // Its error is below 2^-53 of the logarithm: enough for 24 digits unless this is tiny.
         let result = top.plus(log).value();

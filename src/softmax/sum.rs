@@ -212,7 +212,7 @@ pub(crate) struct Sum<A> {
     pub(crate) rest: Wide,
     /// The exponential of the largest element relative to the origin, lifted.
     pub(crate) largest: Wide,
-    /// How many elements are the largest; 0 where they are not counted.
+    /// How many elements are the largest; 0 where they are not counted but part of the sum.
     pub(crate) count: f64,
 }
 
@@ -276,6 +276,25 @@ pub(crate) fn sum<A: Element, I: Input<A>, const MODE: u8>(job: Job, input: I, x
         return sum_chunks::<A, I, MODE>(job, input, x, first.max);
     }
     first
+}
+
+/// The sum over a lane of any length but 0, for its logarithm.
+pub(crate) fn sum_for_log<A: Element, I: Input<A>>(job: Job, input: I, x: &[A]) -> Sum<A> {
+    if x.len() > SHORT {
+        let all = sum::<A, I, { mode::ADD }>(job, input, x);
+        if suffices(all.rest, all.largest) {
+            return all;
+        }
+    }
+    sum::<A, I, { mode::COUNT }>(job, input, x)
+}
+
+/// Whether the sum of all elements gives the logarithm as well as the sum of all but the largest: the
+/// largest are at most half of it, and nothing cancels. Otherwise, and in lanes of at most
+/// [`SHORT`] elements, the largest are counted.
+#[inline(always)]
+pub(crate) fn suffices(all: Wide, largest: Wide) -> bool {
+    all.high >= 2.0 * largest.high
 }
 
 fn sum_chunks<A: Element, I: Input<A>, const MODE: u8>(

@@ -9,7 +9,7 @@ use super::exp::{Constants, Origin, exp};
 use super::finish::{crown, crowned, inverse, largest, logarithm, nearest, quotient};
 use super::input::Input;
 use super::lane::difference;
-use super::sum::{BLOCK, SHORT, Sum, chunk, count, each, is_shifted, mode, origin, term};
+use super::sum::{BLOCK, SHORT, Sum, chunk, count, each, is_shifted, mode, origin, suffices, term};
 use super::total::{Accumulator, Total, WIDEST};
 use crate::apply::{Columns, LongColumns};
 use crate::element::Element;
@@ -37,7 +37,7 @@ impl<A: Element, I: Input<A>, const LOG: bool> Columns<A> for Along<I, LOG> {
     }
 
     fn long(&self, columns: usize) -> Box<dyn LongColumns<A> + '_> {
-        let column = |_| LongColumn { of_lanes: [A::zero(); WIDEST], sums: None };
+        let column = |_| LongColumn { of_lanes: [A::zero(); WIDEST], sums: None, all: None };
         let columns = (0..columns.div_ceil(A::WIDTH)).map(column).collect();
         Box::new(Long::<A, I, LOG> { along: *self, columns })
     }
@@ -101,6 +101,41 @@ fn totals<S: Simd, A: Element, I: Input<A>, const MODE: u8>(
         return totals_from::<S, A, I, MODE>(simd, input, column, top, origin);
     }
     totals_from::<S, A, I, MODE>(simd, input, column, top, origin)
+}
+
+/// The sum of each lane for its logarithm: of all elements where that suffices, and of all but the
+/// largest, which are counted, where it does not.
+#[inline(always)]
+fn totals_for_log<S: Simd, A: Element, I: Input<A>>(
+    simd: S,
+    input: I,
+    column: &mut Column<'_, A>,
+    top: A::Lanes<S>,
+    origin: Origin<A::Lanes<S>>,
+    largest: Total<S>,
+) -> (Total<S>, A::Lanes<S>) {
+    if column.len() <= SHORT {
+        return totals::<S, A, I, { mode::COUNT }>(simd, input, column, top, origin);
+    }
+    let (all, _) = totals::<S, A, I, { mode::ADD }>(simd, input, column, top, origin);
+    let (mut sums, largest) = (all.store(), largest.store());
+    let mut enough = true;
+    for j in 0..A::WIDTH {
+        enough &= suffices(sums[j], largest[j]);
+    }
+    if enough {
+        return (all, top.splat(0.0));
+    }
+    let (rest, counts) = totals::<S, A, I, { mode::COUNT }>(simd, input, column, top, origin);
+    let (rest, mut counts) = (rest.store(), each::<S, A>(counts));
+    for j in 0..A::WIDTH {
+        if suffices(sums[j], largest[j]) {
+            counts[j] = A::zero();
+        } else {
+            sums[j] = rest[j];
+        }
+    }
+    (Total::load(simd, &sums), A::Lanes::<S>::load(simd, &counts[..A::WIDTH]))
 }
 
 #[inline(always)]
@@ -199,9 +234,9 @@ fn whole<S: Simd, A: Element, I: Input<A>, const MODE: u8>(
 ) {
     let top = column.max(simd, input);
     let origin = origin::<S, A, I>(simd, input, constants, top, top);
-    let (total, counts) = totals::<S, A, I, MODE>(simd, input, column, top, origin);
     if MODE == mode::COUNT {
         let largest = largest::<S, A, I>(simd, input, top, origin);
+        let (total, counts) = totals_for_log::<S, A, I>(simd, input, column, top, origin, largest);
         let log = nearest(logarithm::<S, A>(total, largest, counts));
         return column.map(
             simd,
@@ -209,6 +244,7 @@ fn whole<S: Simd, A: Element, I: Input<A>, const MODE: u8>(
             |x| difference(x, top, log),
         );
     }
+    let (total, _) = totals::<S, A, I, MODE>(simd, input, column, top, origin);
     let inverse = inverse(total);
     column.map(
         simd,
@@ -235,6 +271,8 @@ struct LongColumn<A> {
     /// The largest key of lanes that are shifted by it, 0 else.
     of_lanes: [A; WIDEST],
     sums: Option<[Sum<A>; WIDEST]>,
+    /// The sums of all elements, while those of all but the largest are taken.
+    all: Option<[Sum<A>; WIDEST]>,
 }
 
 impl<A: Element, I: Input<A>, const LOG: bool> LongColumns<A> for Long<A, I, LOG> {
@@ -242,7 +280,7 @@ impl<A: Element, I: Input<A>, const LOG: bool> LongColumns<A> for Long<A, I, LOG
         let (job, input) = (self.along.job, self.along.input);
         for (place, start) in self.columns.iter_mut().zip((0..stride).step_by(A::WIDTH)) {
             let (column, of_lanes) = (Column { tile: &mut *tile, start, stride }, &place.of_lanes);
-            let next = if LOG {
+            let next = if place.all.is_some() {
                 run(job, Part::<'_, A, I, { mode::COUNT }> { input, column, of_lanes })
             } else {
                 run(job, Part::<'_, A, I, { mode::ADD }> { input, column, of_lanes })
@@ -271,8 +309,9 @@ impl<A: Element, I: Input<A>, const LOG: bool> LongColumns<A> for Long<A, I, LOG
             for column in &mut self.columns {
                 column.sums = None;
             }
+            return true;
         }
-        again
+        LOG && self.count()
     }
 
     fn finish(&mut self, tile: &mut [A], stride: usize) {
@@ -283,6 +322,36 @@ impl<A: Element, I: Input<A>, const LOG: bool> LongColumns<A> for Long<A, I, LOG
                 run(self.along.job, Finish::<'_, A, I, LOG> { input, column, sums });
             }
         }
+    }
+}
+
+impl<A: Element, I, const LOG: bool> Long<A, I, LOG> {
+    /// The sum of all elements where that suffices for the logarithm; returns whether the largest
+    /// must be counted in some lane.
+    fn count(&mut self) -> bool {
+        let enough = |sum: &Sum<A>| suffices(sum.rest, sum.largest);
+        let mut again = false;
+        for column in &mut self.columns {
+            match (column.sums, column.all.take()) {
+                (Some(sums), None) => {
+                    again |= !sums[..A::WIDTH].iter().all(enough);
+                    column.all = Some(sums);
+                }
+                (Some(sums), Some(all)) => {
+                    let choose = |j: usize| if enough(&all[j]) { all[j] } else { sums[j] };
+                    column.sums = Some(core::array::from_fn(choose));
+                }
+                (None, _) => {}
+            }
+        }
+        for column in &mut self.columns {
+            if again {
+                column.sums = None;
+            } else if column.sums.is_none() {
+                column.sums = column.all.take();
+            }
+        }
+        again
     }
 }
 
