@@ -37,42 +37,55 @@ const fn depth<A>() -> f64 {
     if single::<A>() { 180.0 } else { 1100.0 }
 }
 
-/// The constants of [`exp`], hidden from the compiler, which would otherwise load each of them anew
-/// in every round of a loop and run out of registers: from memory they are operands of the
+/// The constants of [`exp`] in memory, hidden from the compiler, which would otherwise load each of them
+/// anew in every round of a loop and run out of registers: from memory they are operands of the
 /// instructions that use them. Twice the speed.
 #[derive(Clone, Copy)]
-pub(crate) struct Constants<V> {
-    log2_e: V,
-    ln_2: V,
-    ln_2_low: V,
-    q: [V; 10],
-    one: V,
+pub(crate) struct Constants(&'static [Spread; 13]);
+
+/// A constant, once for each lane of a vector.
+struct Spread {
+    single: [f32; 16],
+    double: [f64; 8],
 }
 
-impl<V: Lane> Constants<V> {
+const fn spread(single: f32, double: f64) -> Spread {
+    Spread { single: [single; 16], double: [double; 8] }
+}
+
+/// log₂ e, ln 2, ln 2 − the number before, and the coefficients of q.
+static CONSTANTS: [Spread; 13] = {
+    let mut all = [const { spread(0.0, 0.0) }; 13];
+    all[0] = spread(core::f32::consts::LOG2_E, LOG2_E);
+    all[1] = spread(core::f32::consts::LN_2, LN_2);
+    all[2] = spread(1.904_654_2e-9, -2.319_046_813_846_299_6e-17);
+    let mut i = 0;
+    while i < 10 {
+        let single = if i < Q_SHORT_SINGLE.len() { Q_SHORT_SINGLE[i] } else { 0.0 };
+        all[3 + i] = spread(single, Q_SHORT_DOUBLE[i]);
+        i += 1;
+    }
+    all
+};
+
+impl Constants {
     #[inline(always)]
-    pub(crate) fn new(like: V) -> Self {
-        let q = core::array::from_fn(
-            #[inline(always)]
-            |i| like.constant(Q_SHORT_SINGLE[i.min(Q_SHORT_SINGLE.len() - 1)], Q_SHORT_DOUBLE[i]),
-        );
-        core::hint::black_box(Self {
-            log2_e: like.splat(LOG2_E),
-            ln_2: like.constant(core::f32::consts::LN_2, LN_2),
-            // ln 2 − the number above.
-            ln_2_low: like.constant(1.904_654_2e-9, -2.319_046_813_846_299_6e-17),
-            q,
-            one: like.splat(1.0),
-        })
+    pub(crate) fn new() -> Self {
+        Self(core::hint::black_box(&CONSTANTS))
+    }
+
+    #[inline(always)]
+    fn get<V: Lane>(self, i: usize, like: V) -> V {
+        like.row(&self.0[i].single, &self.0[i].double)
     }
 
     /// `q(s)` by Horner's rule.
     #[inline(always)]
-    fn q(&self, s: V) -> V {
+    fn q<V: Lane>(self, s: V) -> V {
         let degree = if V::SINGLE { Q_SHORT_SINGLE.len() } else { Q_SHORT_DOUBLE.len() } - 1;
-        let mut sum = self.q[degree];
-        for &coefficient in self.q[..degree].iter().rev() {
-            sum = sum.mul_add(s, coefficient);
+        let mut sum = self.get(3 + degree, s);
+        for i in (0..degree).rev() {
+            sum = sum.mul_add(s, self.get(3 + i, s));
         }
         sum
     }
@@ -81,7 +94,7 @@ impl<V: Lane> Constants<V> {
 /// What exponentials are relative to: `e^(shift + K ln 2)`, one for each lane of the vectors.
 #[derive(Clone, Copy)]
 pub(crate) struct Origin<V> {
-    constants: Constants<V>,
+    constants: Constants,
     /// Subtracted from every element: the lane's maximum as a pair, or nothing.
     pub(crate) shift: Option<(V, V)>,
     /// Arguments below this give results that round to zero.
@@ -95,7 +108,7 @@ pub(crate) struct Origin<V> {
 impl<V: Lane> Origin<V> {
     /// For a largest element `top`. NaN where that is NaN or +∞, and so is every exponential.
     #[inline(always)]
-    pub(crate) fn new(constants: Constants<V>, top: V, shift: Option<(V, V)>) -> Self {
+    pub(crate) fn new(constants: Constants, top: V, shift: Option<(V, V)>) -> Self {
         let limit = top.splat(limit::<V::Elem>());
         let distance = match shift {
             None => top,
@@ -141,15 +154,50 @@ fn of_first<S: Simd, V: LaneIo<S>>(simd: S, v: V) -> V {
     V::fill(simd, all[0])
 }
 
-/// `e^x · 2^LIFT` relative to the origin, as `high + low`; `|low|` is at most about half an ULP.
+/// `e^x · 2^LIFT` relative to the origin: `(1 + p) · scale`, with a power of two as scale.
 #[derive(Clone, Copy)]
 pub(crate) struct Exp<V> {
+    /// The product, rounded.
     pub(crate) high: V,
-    pub(crate) low: V,
+    p: V,
+    scale: V,
+}
+
+impl<V: Lane> Exp<V> {
+    #[inline(always)]
+    pub(crate) fn new(p: V, scale: V) -> Self {
+        Self { high: p.mul_add(scale, scale), p, scale }
+    }
+
+    /// The exponential without a number that [`high`](Exp::high) was rounded to: by the sum that it
+    /// was added to, or by itself. The difference from the scale is exact, because both are within a
+    /// factor of two of each other or the number is at most one digit of a larger sum.
+    #[inline(always)]
+    pub(crate) fn without(self, part: V) -> V {
+        self.p.mul_add(self.scale, self.scale - part)
+    }
+
+    /// The exponential where the mask holds, 0 elsewhere.
+    #[inline(always)]
+    pub(crate) fn only(self, mask: V::Mask) -> Self {
+        let zero = self.p.splat(0.0);
+        Self {
+            high: V::select(mask, self.high, zero),
+            p: self.p,
+            scale: V::select(mask, self.scale, zero),
+        }
+    }
+
+    /// `p` and the scale.
+    #[inline(always)]
+    pub(crate) fn parts(self) -> (V, V) {
+        (self.p, self.scale)
+    }
 }
 
 /// The exponential of `x + x_low`; `high` has a relative error below 1.1 · 2^-24 (f32) or 2^-53
-/// (f64), the pair one below 2^-27 or 2^-56. `-∞` gives a number whose quotient rounds to zero.
+/// (f64), what it and [`Exp::without`] make together one below 2^-25.5 or 2^-54.4, nearly all of it the
+/// rounding of `p`. `-∞` gives a number whose quotient rounds to zero.
 #[inline(always)]
 pub(crate) fn exp<V: Lane>(x: V, x_low: Option<V>, origin: Origin<V>) -> Exp<V> {
     let zero = x.splat(0.0);
@@ -166,19 +214,15 @@ pub(crate) fn exp<V: Lane>(x: V, x_low: Option<V>, origin: Origin<V>) -> Exp<V> 
             (top, Some(V::select(sum.ge(origin.floor), low, zero)))
         }
     };
-    let constants = &origin.constants;
-    let (k, scale) = x.split_scale_by(constants.log2_e, origin.offset);
+    let constants = origin.constants;
+    let (k, scale) = x.split_scale_by(constants.get(0, x), origin.offset);
     // Exact: both terms are multiples of 2^-25 (f64: 2^-54), and the difference is below ½.
-    let r = k.neg_mul_add(constants.ln_2, x);
-    let mut rest = k * constants.ln_2_low;
+    let r = k.neg_mul_add(constants.get(1, x), x);
+    let mut rest = k * constants.get(2, x);
     if let Some(x_low) = x_low {
         rest = rest + x_low;
     }
     let s = r + rest;
     let tail = (s * s).mul_add(constants.q(s), rest);
-    // The first rounding costs 0.35 · 2^-24 at most; what both lose together is in the low part:
-    // 1 is taken off exactly, and what is left has the leading digits of r.
-    let e = constants.one + (r + tail);
-    let low = (r - (e - constants.one)) + tail;
-    Exp { high: e * scale, low: low * scale }
+    Exp::new(r + tail, scale)
 }

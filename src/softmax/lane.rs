@@ -42,7 +42,7 @@ impl<A: Element, I: Input<A>> Kernel for Softmax<'_, A, I> {
     fn run<S: Simd>(self, simd: S) {
         let Self { input, x, out } = self;
         let top = A::Lanes::<S>::fill(simd, max(simd, input, x));
-        let origin = origin::<S, A, I>(simd, input, Constants::new(top), top, top);
+        let origin = origin::<S, A, I>(simd, input, Constants::new(), top, top);
         let (sum, _) = total::<S, A, I, { mode::STORE }>(simd, input, x, out, top, origin);
         let total = Total::fill(simd, sum);
         let inverse = inverse(total);
@@ -96,7 +96,7 @@ impl<A: Element, I: Input<A>> Kernel for Quotients<'_, A, I> {
     fn run<S: Simd>(self, simd: S) {
         let Self { input, x, out, sum } = self;
         let top = A::Lanes::<S>::fill(simd, sum.max);
-        let origin = origin::<S, A, I>(simd, input, Constants::new(top), top, top).of_first(simd);
+        let origin = origin::<S, A, I>(simd, input, Constants::new(), top, top).of_first(simd);
         let total = Total::fill(simd, sum.rest);
         let inverse = inverse(total);
         let crowned = crowned::<S, A, I>(simd, input, total, top, origin);
@@ -194,7 +194,7 @@ impl<A: Element> Kernel for LogSoftmax<'_, A> {
     fn run<S: Simd>(self, simd: S) {
         let Self { x, out } = self;
         let top = A::Lanes::<S>::fill(simd, max(simd, Plain, x));
-        let origin = origin::<S, A, Plain>(simd, Plain, Constants::new(top), top, top);
+        let origin = origin::<S, A, Plain>(simd, Plain, Constants::new(), top, top);
         let largest = largest::<S, A, Plain>(simd, Plain, top, origin);
         let (mut sum, mut count) = (Wide::ZERO, 0.0);
         if x.len() > SHORT {
@@ -262,7 +262,7 @@ pub(crate) fn logsumexp<A: Element, I: Input<A>>(job: Job, input: I, x: &[A]) ->
     let top = Wide::sum(top.to_f64(), top_low.to_f64());
     let result = top.plus(log);
     // NaN is not less than anything.
-    if result.high.abs() < 0.25 * log.high {
+    if result.high.abs() < 0.75 * log.high {
         return A::from_f64(careful(job, input, x, top));
     }
     A::from_f64(result.value())

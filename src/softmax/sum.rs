@@ -82,7 +82,7 @@ pub(crate) fn count<'a, S: Simd, A: Element, I: Input<A>>(
 pub(crate) fn origin<S: Simd, A: Element, I: Input<A>>(
     simd: S,
     input: I,
-    constants: Constants<A::Lanes<S>>,
+    constants: Constants,
     top: A::Lanes<S>,
     of_lane: A::Lanes<S>,
 ) -> Origin<A::Lanes<S>> {
@@ -132,18 +132,19 @@ fn total_from<S: Simd, A: Element, I: Input<A>, const MODE: u8>(
     let width = A::WIDTH;
     let zero = A::Lanes::<S>::fill(simd, A::zero());
     let sum = if x.len() <= SHORT {
-        let (mut highs, mut lows) = ([A::zero(); SHORT], [A::zero(); SHORT]);
-        let places = highs.chunks_exact_mut(width).zip(lows.chunks_exact_mut(width));
-        for (vector, (high, low)) in x.chunks(width).zip(places) {
+        let (mut all_p, mut scales) = ([A::zero(); SHORT], [A::zero(); SHORT]);
+        let places = all_p.chunks_exact_mut(width).zip(scales.chunks_exact_mut(width));
+        for (i, (vector, (p, scale))) in x.chunks(width).zip(places).enumerate() {
             let x = load_padded::<S, A>(simd, vector, A::neg_infinity());
             let e = term::<S, A, I, MODE>(simd, input, x, top, origin);
-            e.high.store(high);
-            e.low.store(low);
+            let parts = e.parts();
+            parts.0.store(p);
+            parts.1.store(scale);
+            if MODE == mode::STORE {
+                store_part::<S, A>(e.high, &mut out[i * width..][..vector.len()]);
+            }
         }
-        if MODE == mode::STORE {
-            out.copy_from_slice(&highs[..out.len()]);
-        }
-        total_in_order::<A, MODE>(&highs[..x.len()], &lows[..x.len()])
+        total_in_order::<A, MODE>(&all_p[..x.len()], &scales[..x.len()])
     } else {
         let mut total = Total::zero(simd);
         for (i, block) in x.chunks(BLOCK * width).enumerate() {
@@ -151,6 +152,7 @@ fn total_from<S: Simd, A: Element, I: Input<A>, const MODE: u8>(
             let mut accumulator = Accumulator::<_, MODE>::new(zero);
             let mut vectors = block.chunks_exact(width);
             for (j, vector) in vectors.by_ref().enumerate() {
+                constants_stay_in_memory::<MODE>();
                 let x = A::Lanes::<S>::load(simd, vector);
                 let e = term::<S, A, I, MODE>(simd, input, x, top, origin);
                 if MODE == mode::STORE {
@@ -159,6 +161,7 @@ fn total_from<S: Simd, A: Element, I: Input<A>, const MODE: u8>(
                 }
                 accumulator.add(e);
             }
+            constants_stay_in_memory::<MODE>();
             let vector = vectors.remainder();
             if !vector.is_empty() {
                 let x = load_padded::<S, A>(simd, vector, A::neg_infinity());
@@ -167,10 +170,7 @@ fn total_from<S: Simd, A: Element, I: Input<A>, const MODE: u8>(
                     let at = start + block.len() - vector.len();
                     store_part::<S, A>(e.high, &mut out[at..at + vector.len()]);
                 }
-                accumulator.add(Exp {
-                    high: part::<S, A>(simd, e.high, vector.len()),
-                    low: part::<S, A>(simd, e.low, vector.len()),
-                });
+                accumulator.add(e.only(first::<S, A>(simd, vector.len())));
             }
             total = total.plus::<A>(accumulator.total());
         }
@@ -192,12 +192,20 @@ fn total_from<S: Simd, A: Element, I: Input<A>, const MODE: u8>(
     (sum, rest)
 }
 
-/// The first lanes as they are, the others 0.
+/// In loops that store nothing the compiler would load all constants before the first round, and run
+/// out of registers. It may not where something unknown might have changed memory.
 #[inline(always)]
-fn part<S: Simd, A: Element>(simd: S, v: A::Lanes<S>, count: usize) -> A::Lanes<S> {
-    let zero = v.splat(0.0);
-    let taken = load_padded::<S, A>(simd, &[A::one(); WIDEST][..count], A::zero());
-    Lane::select(taken.gt(zero), v, zero)
+pub(crate) fn constants_stay_in_memory<const MODE: u8>() {
+    if MODE != mode::STORE {
+        core::hint::black_box(0u8);
+    }
+}
+
+/// The first lanes.
+#[inline(always)]
+fn first<S: Simd, A: Element>(simd: S, count: usize) -> <A::Lanes<S> as Lane>::Mask {
+    let ones = load_padded::<S, A>(simd, &[A::one(); WIDEST][..count], A::zero());
+    ones.gt(ones.splat(0.0))
 }
 
 /// The sum over a chunk or a lane.
@@ -251,7 +259,7 @@ impl<A: Element, I: Input<A>, const MODE: u8> Kernel for Chunk<'_, A, I, MODE> {
         let max = max(simd, input, x);
         let top = A::Lanes::<S>::fill(simd, max);
         let of_lane = A::Lanes::<S>::fill(simd, of_lane);
-        let origin = origin::<S, A, I>(simd, input, Constants::new(top), top, of_lane);
+        let origin = origin::<S, A, I>(simd, input, Constants::new(), top, of_lane);
         let (rest, count) = total::<S, A, I, MODE>(simd, input, x, &mut [], top, origin);
         let (value, low) = input.value(simd, input.key(top));
         let largest = Total::of(exp(value, low, origin)).store()[0];

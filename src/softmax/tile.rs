@@ -9,7 +9,10 @@ use super::exp::{Constants, Origin, exp};
 use super::finish::{crown, crowned, inverse, largest, logarithm, nearest, quotient};
 use super::input::Input;
 use super::lane::difference;
-use super::sum::{BLOCK, SHORT, Sum, chunk, count, each, is_shifted, mode, origin, suffices, term};
+use super::sum::{
+    BLOCK, SHORT, Sum, chunk, constants_stay_in_memory, count, each, is_shifted, mode, origin,
+    suffices, term,
+};
 use super::total::{Accumulator, Total, WIDEST};
 use crate::apply::{Columns, LongColumns};
 use crate::element::Element;
@@ -192,6 +195,7 @@ fn accumulate<'a, S: Simd, A: Element, I: Input<A>, const MODE: u8>(
 ) -> Accumulator<A::Lanes<S>, MODE> {
     let mut sum = Accumulator::new(top);
     for row in rows {
+        constants_stay_in_memory::<MODE>();
         let x = A::Lanes::<S>::load(simd, row);
         let e = term::<S, A, I, MODE>(simd, input, x, top, origin);
         if MODE == mode::STORE {
@@ -199,6 +203,7 @@ fn accumulate<'a, S: Simd, A: Element, I: Input<A>, const MODE: u8>(
         }
         sum.add(e);
     }
+    constants_stay_in_memory::<MODE>();
     sum
 }
 
@@ -215,7 +220,7 @@ impl<A: Element, I: Input<A>, const MODE: u8> Kernel for Whole<'_, A, I, MODE> {
     #[inline(always)]
     fn run<S: Simd>(self, simd: S) {
         let Self { input, tiles, len, stride } = self;
-        let constants = Constants::new(A::Lanes::<S>::fill(simd, A::zero()));
+        let constants = Constants::new();
         for tile in tiles.chunks_exact_mut(len * stride) {
             for start in (0..stride).step_by(A::WIDTH) {
                 let mut column = Column { tile: &mut *tile, start, stride };
@@ -229,7 +234,7 @@ impl<A: Element, I: Input<A>, const MODE: u8> Kernel for Whole<'_, A, I, MODE> {
 fn whole<S: Simd, A: Element, I: Input<A>, const MODE: u8>(
     simd: S,
     input: I,
-    constants: Constants<A::Lanes<S>>,
+    constants: Constants,
     column: &mut Column<'_, A>,
 ) {
     let top = column.max(simd, input);
@@ -369,7 +374,7 @@ impl<A: Element, I: Input<A>, const MODE: u8> Kernel for Part<'_, A, I, MODE> {
         let Self { input, mut column, of_lanes } = self;
         let top = column.max(simd, input);
         let of_lanes = A::Lanes::<S>::load(simd, &of_lanes[..A::WIDTH]);
-        let origin = origin::<S, A, I>(simd, input, Constants::new(top), top, of_lanes);
+        let origin = origin::<S, A, I>(simd, input, Constants::new(), top, of_lanes);
         let (total, counts) = totals::<S, A, I, MODE>(simd, input, &mut column, top, origin);
         let largest = largest::<S, A, I>(simd, input, top, origin).store();
         let (total, counts) = (total.store(), each::<S, A>(counts));
@@ -409,7 +414,7 @@ impl<A: Element, I: Input<A>, const LOG: bool> Kernel for Finish<'_, A, I, LOG> 
             |sum| sum.rest,
         );
         let total = Total::load(simd, &total);
-        let origin = origin::<S, A, I>(simd, input, Constants::new(top), top, top);
+        let origin = origin::<S, A, I>(simd, input, Constants::new(), top, top);
         if LOG {
             let counts = sums.map(
                 #[inline(always)]

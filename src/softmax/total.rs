@@ -43,11 +43,11 @@ impl<V: Lane, const MODE: u8> Accumulator<V, MODE> {
     pub(crate) fn add(&mut self, e: Exp<V>) {
         let next = self.sum + e.high;
         let part = next - self.sum;
-        let mut error = e.high - part;
+        let mut error = e.without(part);
         if !Self::ALL {
             error = (self.sum - (next - part)) + error;
         }
-        self.error = self.error + (error + e.low);
+        self.error = self.error + error;
         self.sum = next;
     }
 
@@ -88,7 +88,7 @@ impl<S: Simd> Total<S> {
     #[inline(always)]
     pub(crate) fn of<V: LaneIo<S>>(e: Exp<V>) -> Self {
         let (high, high_rest) = e.high.widen();
-        let (low, low_rest) = e.low.widen();
+        let (low, low_rest) = e.without(e.high).widen();
         if V::SINGLE {
             return Self::double(high + low, high_rest + low_rest);
         }
@@ -186,20 +186,21 @@ pub(crate) fn add<A: Element>(a: Wide, b: Wide) -> Wide {
     if single::<A>() { Wide::from(a.high + b.high) } else { a.plus(b) }
 }
 
-/// An accumulator of one lane alone, term after term; the same bits as in a vector.
+/// An accumulator of one lane alone, term after term; the same bits as in a vector. The terms are
+/// given by their [parts](Exp::parts).
 #[inline(always)]
-pub(crate) fn total_in_order<A: Element, const MODE: u8>(highs: &[A], lows: &[A]) -> Wide {
+pub(crate) fn total_in_order<A: Element, const MODE: u8>(p: &[A], scales: &[A]) -> Wide {
     let all = MODE != mode::COUNT;
     let start = if all { A::from_f64(BIAS) } else { A::zero() };
     let (mut sum, mut error) = (start, A::zero());
-    for (&high, &low) in highs.iter().zip(lows) {
-        let next = sum + high;
+    for (&p, &scale) in p.iter().zip(scales) {
+        let next = sum + p.mul_add(scale, scale);
         let part = next - sum;
-        let mut rest = high - part;
+        let mut rest = p.mul_add(scale, scale - part);
         if !all {
             rest = (sum - (next - part)) + rest;
         }
-        error += rest + low;
+        error += rest;
         sum = next;
     }
     let (sum, error) = ((sum - start).to_f64(), error.to_f64());
