@@ -154,7 +154,7 @@ impl<A: Element, B: Send, D: Dimension> Walk<'_, A, B, D> {
         let x = self.x.map(|x| plane(x, axis, unit));
         let mut out = self.out.map(|out| plane(out, axis, unit));
         if let (Some(f), Some(out)) = (self.tile, &mut out) {
-            return columns(f, x, out);
+            return columns(f, x, out.view_mut());
         }
         let mut stat = plane(self.stat, axis, unit);
         let (mut from, mut to) = (Vec::new(), Vec::new());

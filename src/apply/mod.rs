@@ -22,7 +22,7 @@ pub(crate) use self::lanes::{Strand, Walk, assert_axis};
 pub(crate) use self::layout::assert_same_shape;
 pub(crate) use self::layout::{new_like, to_owned};
 pub use self::product::Affine;
-pub(crate) use self::tiles::{Columns, LongColumns};
+pub(crate) use self::tiles::{Columns, GROUPS, map_rows, read_rows, write_rows};
 
 /// An element-wise operation as the loops see it.
 pub(crate) trait Op: Copy + Send + Sync {

@@ -1,104 +1,211 @@
-//! Copies of neighbouring lanes side by side, for functions that take a vector of them.
+//! Neighbouring lanes side by side, for functions that take a vector of them.
 
-use core::ops::Range;
-
-use ndarray::{ArrayView, ArrayView2, ArrayViewMut, ArrayViewMut2, Axis, Dimension};
+use fearless_simd::Simd;
+use ndarray::{ArrayView, ArrayView1, ArrayView2, ArrayViewMut, ArrayViewMut2, Axis, Dimension};
 
 use crate::element::Element;
+use crate::lane::LaneIo;
 
-/// A function of lanes side by side, in place: element `i` of lane `j` stands at `i · stride + j`,
-/// and the stride is a multiple of the width of a vector.
+/// A function of lanes side by side.
 pub trait Columns<A>: Sync {
-    /// Overwrites whole lanes of `len` elements with the function of them, in one tile after the
-    /// other.
-    fn whole(&self, tiles: &mut [A], len: usize, stride: usize);
-    /// The longest lanes that are seen whole.
-    fn longest(&self) -> usize;
-    /// A walk over that many longer lanes.
-    fn long(&self, lanes: usize) -> Box<dyn LongColumns<A> + '_>;
+    /// Overwrites lanes of `len` elements. As many as a vector has stand in a group, element `i` of
+    /// lane `j` at `i · WIDTH + j`, and groups one after the other.
+    fn groups(&self, groups: &mut [A], len: usize);
+    /// Every column of `x`, or of `out` where there is none, into the same column of `out`; at most
+    /// [`together`] of them.
+    fn columns(&self, x: Option<ArrayView2<'_, A>>, out: ArrayViewMut2<'_, A>, memory: &mut Vec<A>);
 }
 
-/// Lanes that are seen twice, in parts of [`longest`](Columns::longest) elements from the first to the
-/// last.
-pub trait LongColumns<A> {
-    /// The first time: what is in the tile afterwards is of no interest.
-    fn sum(&mut self, tile: &mut [A], stride: usize);
-    /// Whether the first time must be gone through once more.
-    fn again(&mut self) -> bool;
-    /// The second time: overwrites the parts with the function of them.
-    fn finish(&mut self, tile: &mut [A], stride: usize);
-}
-
+/// Groups of lanes that are walked together.
+pub(crate) const GROUPS: usize = 4;
+/// More lanes than they have.
+const WIDEST_ROW: usize = GROUPS * WIDEST;
 /// Lanes in one run of memory up to this long are transposed; longer ones fill vectors well by
 /// themselves.
 const SHORT: usize = 64;
 /// More lanes than any vector has.
 const WIDEST: usize = 16;
-/// Lanes that are copied together: runs of four cache lines of `f32`, and fewer pages at a time.
-const LANES: usize = 64;
+
+/// Lanes that are walked together: runs of four cache lines, and fewer pages at a time.
+const fn together<A: Element>() -> usize {
+    GROUPS * A::WIDTH
+}
 
 /// Every column of `x`, or of `out` where there is none, into the same column of `out`.
 pub(super) fn columns<A: Element>(
     f: &dyn Columns<A>,
-    x: Option<ArrayView2<'_, A>>,
-    out: &mut ArrayViewMut2<'_, A>,
+    mut x: Option<ArrayView2<'_, A>>,
+    mut out: ArrayViewMut2<'_, A>,
 ) {
-    let (len, count) = out.dim();
-    if len == 0 || count == 0 {
-        return;
-    }
-    let part = len.min(f.longest());
-    let mut tile = vec![A::zero(); part * LANES.min(count.next_multiple_of(A::WIDTH))];
-    for first in (0..count).step_by(LANES) {
-        let range = first..count.min(first + LANES);
-        let stride = range.len().next_multiple_of(A::WIDTH);
-        if part < len {
-            long(f, x.as_ref(), out, range, stride, &mut tile);
-            continue;
-        }
-        let tile = &mut tile[..len * stride];
-        match &x {
-            Some(x) => read(x, range.clone(), stride, tile),
-            None => read(&out.view(), range.clone(), stride, tile),
-        }
-        f.whole(tile, len, stride);
-        write(out, range, stride, tile);
+    let mut memory = Vec::new();
+    while !out.is_empty() {
+        let count = out.ncols().min(together::<A>());
+        let (these, rest) = out.split_at(Axis(1), count);
+        let (x_these, x_rest) = x.map(|x| x.split_at(Axis(1), count)).unzip();
+        f.columns(x_these, these, &mut memory);
+        (x, out) = (x_rest, rest);
     }
 }
 
-/// Some columns that are too long to be seen whole.
-fn long<A: Element>(
-    f: &dyn Columns<A>,
-    x: Option<&ArrayView2<'_, A>>,
-    out: &mut ArrayViewMut2<'_, A>,
-    range: Range<usize>,
-    stride: usize,
-    tile: &mut [A],
-) {
-    let (len, part) = (out.nrows(), f.longest());
-    let mut walk = f.long(range.len());
-    let parts = || (0..len).step_by(part).map(|start| start..len.min(start + part));
-    let read = |out: &ArrayViewMut2<'_, A>, rows: Range<usize>, tile: &mut [A]| {
-        let tile = &mut tile[..rows.len() * stride];
-        match x {
-            Some(x) => read(&x.slice_axis(Axis(0), rows.into()), range.clone(), stride, tile),
-            None => read(&out.slice_axis(Axis(0), rows.into()), range.clone(), stride, tile),
+/// The elements of a row, padded to whole vectors.
+#[inline(always)]
+fn padded_row<'a, A: Element>(row: ArrayView1<'a, A>, padded: &'a mut [A; WIDEST_ROW]) -> &'a [A] {
+    let whole = row.len().next_multiple_of(A::WIDTH);
+    match row.to_slice() {
+        Some(row) if row.len() == whole => row,
+        Some(row) => {
+            padded[..row.len()].copy_from_slice(row);
+            &padded[..whole]
         }
-    };
-    loop {
-        for rows in parts() {
-            read(out, rows.clone(), tile);
-            walk.sum(&mut tile[..rows.len() * stride], stride);
-        }
-        if !walk.again() {
-            break;
+        None => {
+            for (to, &from) in padded.iter_mut().zip(&row) {
+                *to = from;
+            }
+            &padded[..whole]
         }
     }
-    for rows in parts() {
-        read(out, rows.clone(), tile);
-        let tile = &mut tile[..rows.len() * stride];
-        walk.finish(tile, stride);
-        write(&mut out.slice_axis_mut(Axis(0), rows.into()), range.clone(), stride, tile);
+}
+
+/// Calls `f` with each row's number and every vector of it with its own.
+#[inline(always)]
+pub(crate) fn read_rows<S: Simd, A: Element>(
+    simd: S,
+    x: &ArrayView2<'_, A>,
+    mut f: impl FnMut(usize, usize, A::Lanes<S>),
+) {
+    let mut padded = [A::zero(); WIDEST_ROW];
+    let (overlapping, whole) = overlapping::<A>(x.dim());
+    if let Some(run) = x.as_slice() {
+        // What is beyond a row is of no interest.
+        for i in 0..overlapping {
+            let row = &run[i * x.ncols()..][..whole];
+            for (group, vector) in row.chunks_exact(A::WIDTH).enumerate() {
+                f(i, group, A::Lanes::<S>::load(simd, vector));
+            }
+        }
+    }
+    let start = if x.is_standard_layout() { overlapping } else { 0 };
+    for (i, row) in x.rows().into_iter().enumerate().skip(start) {
+        let row = padded_row(row, &mut padded);
+        if row.len() == together::<A>() {
+            // So many rounds are unrolled.
+            for group in 0..GROUPS {
+                f(i, group, A::Lanes::<S>::load(simd, &row[group * A::WIDTH..][..A::WIDTH]));
+            }
+        } else {
+            for (group, vector) in row.chunks_exact(A::WIDTH).enumerate() {
+                f(i, group, A::Lanes::<S>::load(simd, vector));
+            }
+        }
+    }
+}
+
+/// The rows of a run of memory whose last vector may reach into the next rows, because that is still
+/// inside; none where rows are whole vectors anyway. And the length of a row in whole vectors.
+#[inline(always)]
+fn overlapping<A: Element>((rows, count): (usize, usize)) -> (usize, usize) {
+    let whole = count.next_multiple_of(A::WIDTH);
+    let beyond = whole - count;
+    if beyond == 0 || count == 0 {
+        return (0, whole);
+    }
+    (rows.saturating_sub(beyond.div_ceil(count)), whole)
+}
+
+/// Overwrites each row with the vectors that `f` gives for its number and their own.
+#[inline(always)]
+pub(crate) fn write_rows<S: Simd, A: Element>(
+    out: &mut ArrayViewMut2<'_, A>,
+    mut f: impl FnMut(usize, usize) -> A::Lanes<S>,
+) {
+    let mut padded = [A::zero(); WIDEST_ROW];
+    let (overlapping, whole) = overlapping::<A>(out.dim());
+    let (count, start) = (out.ncols(), if out.is_standard_layout() { overlapping } else { 0 });
+    if let Some(run) = out.as_slice_mut() {
+        // What is beyond a row is overwritten with the next.
+        for i in 0..overlapping {
+            let row = &mut run[i * count..][..whole];
+            for (group, vector) in row.chunks_exact_mut(A::WIDTH).enumerate() {
+                f(i, group).store(vector);
+            }
+        }
+    }
+    for (i, mut row) in out.rows_mut().into_iter().enumerate().skip(start) {
+        match row.as_slice_mut() {
+            Some(row) if row.len() == together::<A>() => {
+                for group in 0..GROUPS {
+                    f(i, group).store(&mut row[group * A::WIDTH..][..A::WIDTH]);
+                }
+            }
+            row_slice => {
+                for (group, vector) in padded[..whole].chunks_exact_mut(A::WIDTH).enumerate() {
+                    f(i, group).store(vector);
+                }
+                match row_slice {
+                    Some(row) => row.copy_from_slice(&padded[..row.len()]),
+                    None => {
+                        for (to, &from) in row.iter_mut().zip(&padded) {
+                            *to = from;
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// `f` of every vector of `x`, or of `out` where there is none, and its number in the row, into
+/// `out`.
+#[inline(always)]
+pub(crate) fn map_rows<S: Simd, A: Element>(
+    simd: S,
+    x: Option<&ArrayView2<'_, A>>,
+    out: &mut ArrayViewMut2<'_, A>,
+    f: impl Fn(usize, A::Lanes<S>) -> A::Lanes<S>,
+) {
+    let mut source = [A::zero(); WIDEST_ROW];
+    if let Some(x) = x.and_then(|x| x.as_slice()) {
+        let count = out.ncols();
+        return write_rows::<S, A>(
+            out,
+            #[inline(always)]
+            |i, group| {
+                let x = &x[i * count + group * A::WIDTH..];
+                if let Some(x) = x.get(..A::WIDTH) {
+                    return f(group, A::Lanes::<S>::load(simd, x));
+                }
+                let mut padded = [A::zero(); WIDEST];
+                padded[..x.len()].copy_from_slice(x);
+                f(group, A::Lanes::<S>::load(simd, &padded[..A::WIDTH]))
+            },
+        );
+    }
+    for i in 0..out.nrows() {
+        match x {
+            Some(x) => copy_row(x.row(i), &mut source),
+            None => copy_row(out.row(i), &mut source),
+        }
+        let mut row = out.slice_axis_mut(Axis(0), (i..=i).into());
+        write_rows::<S, A>(
+            &mut row,
+            #[inline(always)]
+            |_, group| f(group, A::Lanes::<S>::load(simd, &source[group * A::WIDTH..][..A::WIDTH])),
+        );
+    }
+}
+
+#[inline(always)]
+fn copy_row<A: Element>(row: ArrayView1<'_, A>, to: &mut [A; WIDEST_ROW]) {
+    match row.as_slice() {
+        Some(row) if row.len() == together::<A>() => {
+            to[..together::<A>()].copy_from_slice(row);
+        }
+        Some(row) => to[..row.len()].copy_from_slice(row),
+        None => {
+            for (to, &from) in to.iter_mut().zip(&row) {
+                *to = from;
+            }
+        }
     }
 }
 
@@ -110,7 +217,7 @@ pub(super) fn short<A: Element, D: Dimension>(
     out: &mut ArrayViewMut<'_, A, D>,
 ) -> bool {
     let len = out.len_of(axis);
-    if len == 0 || len > SHORT.min(f.longest()) || axis.index() + 1 != out.ndim() {
+    if len == 0 || len > SHORT || axis.index() + 1 != out.ndim() {
         return false;
     }
     let x = match x.map(|x| x.as_slice()) {
@@ -158,7 +265,7 @@ fn short_lanes<A: Element, const WIDTH: usize>(
             }
         }
         let used = out.len().div_ceil(group) * len;
-        f.whole(tiles[..used].as_flattened_mut(), len, WIDTH);
+        f.groups(tiles[..used].as_flattened_mut(), len);
         for (out, tile) in out.chunks_mut(group).zip(tiles.chunks_exact(len)) {
             if out.len() == group {
                 for j in 0..WIDTH {
@@ -176,37 +283,4 @@ fn short_lanes<A: Element, const WIDTH: usize>(
         }
     }
     true
-}
-
-/// The columns, row by row.
-fn read<A: Element>(x: &ArrayView2<'_, A>, range: Range<usize>, stride: usize, to: &mut [A]) {
-    for (row, to) in x.rows().into_iter().zip(to.chunks_exact_mut(stride)) {
-        match row.to_slice() {
-            Some(row) => to[..range.len()].copy_from_slice(&row[range.clone()]),
-            None => {
-                for (to, column) in to.iter_mut().zip(range.clone()) {
-                    *to = row[column];
-                }
-            }
-        }
-    }
-}
-
-/// Puts the columns back.
-fn write<A: Element>(
-    out: &mut ArrayViewMut2<'_, A>,
-    range: Range<usize>,
-    stride: usize,
-    from: &[A],
-) {
-    for (mut row, from) in out.rows_mut().into_iter().zip(from.chunks_exact(stride)) {
-        match row.as_slice_mut() {
-            Some(row) => row[range.clone()].copy_from_slice(&from[..range.len()]),
-            None => {
-                for (from, column) in from.iter().zip(range.clone()) {
-                    row[column] = *from;
-                }
-            }
-        }
-    }
 }

@@ -2,7 +2,7 @@
 //! program that uses it: nothing here is generic.
 
 use super::input::{Plain, Scale};
-use super::{SoftmaxStats, lane, tile};
+use super::{SoftmaxStats, columns, lane};
 use crate::apply::Columns;
 use crate::lane::Job;
 
@@ -43,11 +43,11 @@ macro_rules! loops {
                 }
                 fn softmax_columns(job: Job, factor: Option<f64>) -> Box<dyn Columns<$elem>> {
                     match factor {
-                        None => Box::new(tile::Along::<_, true> { job, input: Plain }),
-                        Some(1.0) => Box::new(tile::Along::<_, false> { job, input: Plain }),
+                        None => Box::new(columns::Along::<_, true> { job, input: Plain }),
+                        Some(1.0) => Box::new(columns::Along::<_, false> { job, input: Plain }),
                         Some(factor) => {
                             let input = Scale::new(factor);
-                            Box::new(tile::Along::<_, false> { job, input })
+                            Box::new(columns::Along::<_, false> { job, input })
                         }
                     }
                 }

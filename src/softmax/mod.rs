@@ -37,6 +37,7 @@
 
 mod along;
 mod backward;
+mod columns;
 mod compiled;
 mod exp;
 mod finish;
