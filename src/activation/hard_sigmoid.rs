@@ -15,8 +15,8 @@ const SIXTH_LOW: (f32, f64) = (-4.9670534e-9, 9.251858538542972e-18);
 ///
 /// | element | max error | max error of f′ | −∞ | +∞ | NaN |
 /// |---------|-----------|-----------------|----|----|-----|
-/// | f32     | 0.7 ULP | 0.5 ULP | 0 | 1 | NaN |
-/// | f64     | 0.7 ULP | 0.5 ULP | 0 | 1 | NaN |
+/// | f32     | 0.7 ULP | 0.34 ULP | 0 | 1 | NaN |
+/// | f64     | 0.7 ULP | 0.34 ULP | 0 | 1 | NaN |
 ///
 /// The default slope, `1.0 / 6.0`, stands for 1/6 exactly; any other is rounded once to the element type. The derivative
 /// at both kinks is 0. Frameworks differ: x / 6 + 0.5 in PyTorch, JAX and Keras 3 (the default here), 0.2 x + 0.5 in
@@ -79,7 +79,7 @@ impl Spec for HardSigmoid {
 impl Elementwise for HardSigmoid {
     const COST: Cost = Cost::Light;
     const BOUNDS: Option<Bounds> =
-        Some(Bounds { f32: 0.7, f64: 0.7, derivative_f32: 0.5, derivative_f64: 0.5 });
+        Some(Bounds { f32: 0.7, f64: 0.7, derivative_f32: 0.34, derivative_f64: 0.34 });
 
     #[inline(always)]
     fn eval<V: Lane>(self, x: V) -> V {

@@ -183,7 +183,7 @@ impl<V: Lane> Exp<V> {
         let zero = self.p.splat(0.0);
         Self {
             high: V::select(mask, self.high, zero),
-            p: self.p,
+            p: V::select(mask, self.p, zero),
             scale: V::select(mask, self.scale, zero),
         }
     }
