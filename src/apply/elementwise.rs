@@ -27,25 +27,43 @@ impl<A: Element, O: Op> Kernel for Assign<'_, A, O> {
     type Output = ();
     #[inline(always)]
     fn run<S: Simd>(self, simd: S) {
-        let out = self.out.chunks_exact_mut(A::WIDTH);
-        for (x, out) in self.x.chunks_exact(A::WIDTH).zip(out) {
-            self.op.apply(A::Lanes::<S>::load(simd, x)).store(out);
+        let Self { op, x, out } = self;
+        if O::CHEAP {
+            for (x, out) in x.chunks_exact(A::WIDTH).zip(out.chunks_exact_mut(A::WIDTH)) {
+                op.apply(A::Lanes::<S>::load(simd, x)).store(out);
+            }
+            if !x.len().is_multiple_of(A::WIDTH) {
+                let tail = x.len() - A::WIDTH;
+                op.apply(A::Lanes::<S>::load(simd, &x[tail..])).store(&mut out[tail..]);
+            }
+            return;
+        }
+        // One copy of a long formula: the second round, of one vector, is the tail.
+        let (mut start, mut end) = (0, x.len() - x.len() % A::WIDTH);
+        loop {
+            let out = out[start..end].chunks_exact_mut(A::WIDTH);
+            for (x, out) in x[start..end].chunks_exact(A::WIDTH).zip(out) {
+                op.apply(A::Lanes::<S>::load(simd, x)).store(out);
+            }
+            if end == x.len() {
+                return;
+            }
+            (start, end) = (x.len() - A::WIDTH, x.len());
         }
     }
 }
 
 /// `out = op(x)`; both of one length.
+#[inline(never)]
 pub(crate) fn assign<A: Element, O: Op>(job: Job, op: O, x: &[A], out: &mut [A]) {
     assert_eq!(x.len(), out.len(), "pieces of one length");
-    let whole = x.len() - x.len() % A::WIDTH;
-    let ((x, x_tail), (out, out_tail)) = (x.split_at(whole), out.split_at_mut(whole));
-    if whole > 0 {
+    if x.len() >= A::WIDTH {
         run(job, Assign { op, x, out });
-    }
-    if !x_tail.is_empty() {
-        let (x, mut out) = (padded(x_tail), [A::zero(); WIDEST]);
-        run(job, Assign { op, x: &x[..A::WIDTH], out: &mut out[..A::WIDTH] });
-        out_tail.copy_from_slice(&out[..out_tail.len()]);
+    } else if !x.is_empty() {
+        let (mut from, mut to) = ([A::zero(); WIDEST], [A::zero(); WIDEST]);
+        copy_short(x, &mut from[..x.len()]);
+        run(job, Assign { op, x: &from[..A::WIDTH], out: &mut to[..A::WIDTH] });
+        copy_short(&to[..out.len()], out);
     }
 }
 
@@ -58,28 +76,40 @@ impl<A: Element, O: Op> Kernel for Overwrite<'_, A, O> {
     type Output = ();
     #[inline(always)]
     fn run<S: Simd>(self, simd: S) {
-        for x in self.x.chunks_exact_mut(A::WIDTH) {
-            self.op.apply(A::Lanes::<S>::load(simd, x)).store(x);
+        let Self { op, x } = self;
+        let tail = x.len() - A::WIDTH;
+        // Read before the vector that it overlaps is written.
+        let last = A::Lanes::<S>::load(simd, &x[tail..]);
+        for x in x.chunks_exact_mut(A::WIDTH) {
+            op.apply(A::Lanes::<S>::load(simd, x)).store(x);
+        }
+        if !x.len().is_multiple_of(A::WIDTH) {
+            op.apply(last).store(&mut x[tail..]);
         }
     }
 }
 
 /// `x = op(x)`, in a loop of its own: for cheap operations.
+#[inline(never)]
 pub(crate) fn overwrite<A: Element, O: Op>(job: Job, op: O, x: &mut [A]) {
-    let whole = x.len() - x.len() % A::WIDTH;
-    let (x, tail) = x.split_at_mut(whole);
-    if whole > 0 {
+    if x.len() >= A::WIDTH {
         run(job, Overwrite { op, x });
-    }
-    if !tail.is_empty() {
-        let mut x = padded(tail);
-        run(job, Overwrite { op, x: &mut x[..A::WIDTH] });
-        tail.copy_from_slice(&x[..tail.len()]);
+    } else if !x.is_empty() {
+        let mut vector = [A::zero(); WIDEST];
+        copy_short(x, &mut vector[..x.len()]);
+        run(job, Overwrite { op, x: &mut vector[..A::WIDTH] });
+        copy_short(&vector[..x.len()], x);
     }
 }
 
 /// `x = op(x)` by way of a block on the stack: no loop of its own.
 pub(crate) fn overwrite_by_blocks<A: Element, O: Op>(job: Job, op: O, x: &mut [A]) {
+    if x.len() <= A::WIDTH {
+        let mut from = [A::zero(); WIDEST];
+        let from = &mut from[..x.len()];
+        from.copy_from_slice(x);
+        return op.assign(job, from, x);
+    }
     by_blocks(x.len(), |at, block| {
         let x = &mut x[at..at + block.len()];
         op.assign(job, x, block);
@@ -107,21 +137,20 @@ impl<A: Element, O: Op> Kernel for Collect<'_, A, O> {
 }
 
 /// `op(x)` in fresh memory, which is written once, in a loop of its own: for cheap operations.
+#[inline(never)]
 pub(crate) fn collect<A: Element, O: Op>(job: Job, op: O, x: &[A]) -> Vec<A> {
     let mut out = Vec::with_capacity(x.len());
-    let (x, tail) = x.split_at(x.len() - x.len() % A::WIDTH);
-    if !x.is_empty() {
-        run(job, Collect { op, x, out: &mut out });
-    }
-    if !tail.is_empty() {
-        let mut last = [A::zero(); WIDEST];
-        op.assign(job, tail, &mut last[..tail.len()]);
-        out.extend_from_slice(&last[..tail.len()]);
-    }
+    run(job, Collect { op, x, out: &mut out });
+    let tail = &x[out.len()..];
+    let mut last = [A::zero(); WIDEST];
+    let last = &mut last[..tail.len()];
+    op.assign(job, tail, last);
+    out.extend_from_slice(last);
     out
 }
 
 /// `op(x)` in fresh memory by way of a block on the stack: no loop of its own.
+#[inline(never)]
 pub(crate) fn collect_by_blocks<A: Element, O: Op>(job: Job, op: O, x: &[A]) -> Vec<A> {
     let mut out = Vec::with_capacity(x.len());
     by_blocks(x.len(), |at, block| {
@@ -158,11 +187,27 @@ pub(crate) fn scale<A: Element, O: Op>(job: Job, op: O, x: &[A], dy: &mut [A]) {
     });
 }
 
-/// The elements, and zeros up to the widest vector.
-fn padded<A: Element>(tail: &[A]) -> [A; WIDEST] {
-    let mut vector = [A::zero(); WIDEST];
-    vector[..tail.len()].copy_from_slice(tail);
-    vector
+/// Copies fewer than [`WIDEST`] elements, in moves of fixed lengths: no call. Both of one length.
+fn copy_short<A: Element>(from: &[A], to: &mut [A]) {
+    if !(ends::<A, 8>(from, to) || ends::<A, 4>(from, to) || ends::<A, 2>(from, to)) {
+        ends::<A, 1>(from, to);
+    }
+}
+
+/// Copies the first and the last `N` elements, where there are as many.
+#[inline(always)]
+fn ends<A: Element, const N: usize>(from: &[A], to: &mut [A]) -> bool {
+    let (Some(first), Some(last)) = (from.first_chunk::<N>(), from.last_chunk::<N>()) else {
+        return false;
+    };
+    let (first, last) = (*first, *last);
+    if let Some(to) = to.first_chunk_mut::<N>() {
+        *to = first;
+    }
+    if let Some(to) = to.last_chunk_mut::<N>() {
+        *to = last;
+    }
+    true
 }
 
 /// Calls `f` with the start of each block of `0..len` and scratch memory of its length.

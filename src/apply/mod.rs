@@ -94,7 +94,14 @@ pub(crate) fn map<A: Element, D: Dimension, O: Op>(op: O, x: &ArrayRef<A, D>) ->
     if x.len() <= COLLECT_MAX
         && let Some(run) = x.as_slice()
     {
-        let out = op.collect(Job::new(), run);
+        let job = Job::new();
+        let out = if run.len() <= COPY_MAX {
+            let mut out = run.to_vec();
+            op.assign(job, run, &mut out);
+            out
+        } else {
+            op.collect(job, run)
+        };
         return Array::from_shape_vec(x.raw_dim(), out).expect("as many elements as the input");
     }
     let mut out = new_like(x);
@@ -102,12 +109,20 @@ pub(crate) fn map<A: Element, D: Dimension, O: Op>(op: O, x: &ArrayRef<A, D>) ->
     out
 }
 
+/// The largest array that [`map`] copies before it overwrites the copy.
+const COPY_MAX: usize = 128;
+
 /// The largest array that [`map`] fills from fresh memory on one thread.
 const COLLECT_MAX: usize = 32 << 10;
 
 /// `x = op(x)`.
 pub(crate) fn map_inplace<A: Element, D: Dimension, O: Op>(op: O, x: &mut ArrayRef<A, D>) {
     let job = Job::new();
+    if x.len() <= COLLECT_MAX
+        && let Some(run) = x.as_slice_mut()
+    {
+        return op.overwrite(job, run);
+    }
     layout::each_mut(op.cost(), x, &|piece| op.overwrite(job, piece));
 }
 
@@ -122,6 +137,11 @@ pub(crate) fn map_assign_into<A: Element, D: Dimension, O: Op>(
 ) {
     layout::assert_same_shape("output", out.shape(), "input", x.shape());
     let job = Job::new();
+    if x.len() <= COLLECT_MAX
+        && let (Some(x), Some(out)) = (x.as_slice(), out.as_slice_mut())
+    {
+        return op.assign(job, x, out);
+    }
     layout::each_pair(op.cost(), x, out, &|x, out| op.assign(job, x, out));
 }
 
