@@ -187,8 +187,9 @@ pub(crate) fn scale<A: Element, O: Op>(job: Job, op: O, x: &[A], dy: &mut [A]) {
     });
 }
 
-/// Copies fewer than [`WIDEST`] elements, in moves of fixed lengths: no call. Both of one length.
-fn copy_short<A: Element>(from: &[A], to: &mut [A]) {
+/// Copies at most [`WIDEST`] elements, in moves of fixed lengths: no call. Both of one length.
+#[inline(always)]
+pub(crate) fn copy_short<A: Element>(from: &[A], to: &mut [A]) {
     if !(ends::<A, 8>(from, to) || ends::<A, 4>(from, to) || ends::<A, 2>(from, to)) {
         ends::<A, 1>(from, to);
     }

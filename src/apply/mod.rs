@@ -18,6 +18,7 @@ use crate::activation::{Cost, Elementwise};
 use crate::element::Element;
 use crate::lane::{Job, Lane};
 
+pub(crate) use self::elementwise::copy_short;
 pub(crate) use self::lanes::{Strand, Walk, assert_axis};
 pub(crate) use self::layout::assert_same_shape;
 pub(crate) use self::layout::{new_like, to_owned};

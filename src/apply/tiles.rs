@@ -11,6 +11,9 @@ pub trait Columns<A>: Sync {
     /// Overwrites lanes of `len` elements. As many as a vector has stand in a group, element `i` of
     /// lane `j` at `i · WIDTH + j`, and groups one after the other.
     fn groups(&self, groups: &mut [A], len: usize);
+    /// Lanes of `len` elements, one after the other in `x`, or in `out` where there is none, into the
+    /// same places of `out`; returns whether they are so short that this is done.
+    fn rows(&self, x: Option<&[A]>, out: &mut [A], len: usize) -> bool;
     /// Every column of `x`, or of `out` where there is none, into the same column of `out`; at most
     /// [`together`] of them.
     fn columns(&self, x: Option<ArrayView2<'_, A>>, out: ArrayViewMut2<'_, A>, memory: &mut Vec<A>);
@@ -209,7 +212,8 @@ fn copy_row<A: Element>(row: ArrayView1<'_, A>, to: &mut [A; WIDEST_ROW]) {
     }
 }
 
-/// Short lanes along the last axis of arrays in standard layout; returns whether these are.
+/// Lanes along the last axis of arrays in standard layout; returns whether these are, and so short
+/// that it was worth it.
 pub(super) fn short<A: Element, D: Dimension>(
     f: &dyn Columns<A>,
     axis: Axis,
@@ -217,7 +221,7 @@ pub(super) fn short<A: Element, D: Dimension>(
     out: &mut ArrayViewMut<'_, A, D>,
 ) -> bool {
     let len = out.len_of(axis);
-    if len == 0 || len > SHORT || axis.index() + 1 != out.ndim() {
+    if len == 0 || axis.index() + 1 != out.ndim() {
         return false;
     }
     let x = match x.map(|x| x.as_slice()) {
@@ -228,6 +232,9 @@ pub(super) fn short<A: Element, D: Dimension>(
     let Some(out) = out.as_slice_mut() else {
         return false;
     };
+    if len > SHORT {
+        return f.rows(x, out, len);
+    }
     match A::WIDTH {
         8 => short_lanes::<A, 8>(f, len, x, out),
         _ => short_lanes::<A, WIDEST>(f, len, x, out),

@@ -12,6 +12,8 @@ pub trait LaneIo<S: Simd>: Lane + 'static {
     fn load(simd: S, from: &[Self::Elem]) -> Self;
     /// One vector into exactly [`WIDTH`](LaneIo::WIDTH) elements.
     fn store(self, to: &mut [Self::Elem]);
+    /// The largest lane; where one is NaN, that or NaN.
+    fn largest(self) -> Self::Elem;
     /// One value in every lane.
     fn fill(simd: S, value: Self::Elem) -> Self;
     /// All lanes in double precision, the first eight and the rest; without a rest, zeros.

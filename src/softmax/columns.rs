@@ -7,6 +7,7 @@ use super::exp::{Constants, exp};
 use super::finish::{crown, crowned, inverse, largest, logarithm, nearest, quotient};
 use super::input::Input;
 use super::lane::difference;
+use super::rows::Rows;
 use super::sum::{Sum, chunk, each, is_shifted, mode, origin, suffices};
 use super::tile::{Groups, logarithms, quotients, totals};
 use super::total::{Total, WIDEST};
@@ -24,6 +25,14 @@ pub(super) struct Along<I, const LOG: bool> {
 impl<A: Element, I: Input<A>, const LOG: bool> Columns<A> for Along<I, LOG> {
     fn groups(&self, groups: &mut [A], len: usize) {
         run(self.job, Groups::<'_, A, I, LOG> { input: self.input, groups, len });
+    }
+
+    fn rows(&self, x: Option<&[A]>, out: &mut [A], len: usize) -> bool {
+        if len > chunk::<A>() {
+            return false;
+        }
+        run(self.job, Rows::<'_, A, I, LOG> { input: self.input, x, out, len });
+        true
     }
 
     fn columns(

@@ -2,7 +2,7 @@
 //! program that uses it: nothing here is generic.
 
 use super::input::{Plain, Scale};
-use super::{SoftmaxStats, columns, lane};
+use super::{SoftmaxStats, columns, lane, logsumexp};
 use crate::apply::Columns;
 use crate::lane::Job;
 
@@ -36,10 +36,10 @@ macro_rules! loops {
                     lane::log_softmax(job, x, out);
                 }
                 fn logsumexp_lane(job: Job, x: &[$elem]) -> $elem {
-                    lane::logsumexp(job, Plain, x)
+                    logsumexp::logsumexp(job, Plain, x)
                 }
                 fn softmax_stats(x: &[$elem]) -> SoftmaxStats<$elem> {
-                    lane::counted(x)
+                    logsumexp::counted(x)
                 }
                 fn softmax_columns(job: Job, factor: Option<f64>) -> Box<dyn Columns<$elem>> {
                     match factor {

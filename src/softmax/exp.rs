@@ -43,7 +43,9 @@ const fn depth<A>() -> f64 {
 #[derive(Clone, Copy)]
 pub(crate) struct Constants(&'static [Spread; 13]);
 
-/// A constant, once for each lane of a vector.
+/// A constant, once for each lane of a vector. Both rows begin a cache line: a load that crosses one
+/// costs twice.
+#[repr(C, align(64))]
 struct Spread {
     single: [f32; 16],
     double: [f64; 8],
@@ -76,7 +78,8 @@ impl Constants {
 
     #[inline(always)]
     fn get<V: Lane>(self, i: usize, like: V) -> V {
-        like.row(&self.0[i].single, &self.0[i].double)
+        let all = if like.has_room() { &CONSTANTS } else { self.0 };
+        like.row(&all[i].single, &all[i].double)
     }
 
     /// `q(s)` by Horner's rule.

@@ -3,13 +3,13 @@
 use fearless_simd::Simd;
 
 use super::exp::{Constants, Origin, exp};
-use super::finish::{crowned, inverse, largest, logarithm, nearest, quotient};
+use super::finish::{crowned, inverse, logarithm, quotient};
 use super::input::{Input, Plain};
-use super::max::{load_padded, max, store_part};
-use super::stats::SoftmaxStats;
-use super::sum::{SHORT, Sum, chunk, mode, origin, suffices, sum, sum_for_log, total};
+use super::max::{load_padded, store_part};
+use super::rows::Rows;
+use super::sum::{Sum, chunk, each_chunk, merged, mode, origin, sum_for_log, sums};
 use super::total::Total;
-use super::wide::Wide;
+use super::wide::{Wide, power_of_two};
 use crate::activation::Cost;
 use crate::apply::parallel;
 use crate::element::Element;
@@ -21,40 +21,62 @@ pub(crate) fn softmax<A: Element, I: Input<A>>(job: Job, input: I, x: &[A], out:
         return;
     }
     if x.len() <= chunk::<A>() {
-        return run(job, Softmax { input, x, out });
+        return run(job, Rows::<'_, A, I, false> { input, x: Some(x), out, len: x.len() });
     }
-    let sum = sum::<A, I, { mode::ADD }>(job, input, x);
-    pieces(x, out, parallel::pieces(Cost::Moderate, x.len()), &|x, out| {
-        run(job, Quotients { input, x, out, sum });
+    let mut sums = sums::<A, I, { mode::STORE }>(job, input, x, out);
+    let sum = merged(&sums);
+    let pieces = parallel::pieces(Cost::Light, x.len());
+    each_chunk(pieces, x, out, &mut sums, &|x, out, of_chunk| {
+        let distance = of_chunk.exponent - sum.exponent;
+        if distance < deepest::<A>() {
+            return run(job, Quotients { input, x, out, sum });
+        }
+        let power = A::from_f64(power_of_two(distance));
+        run(job, Products { input, out, sum, power });
     });
 }
 
-/// A lane of at most a chunk.
-struct Softmax<'a, A, I> {
-    input: I,
-    x: &'a [A],
-    out: &'a mut [A],
+/// Exponentials of a chunk are multiplied by the power of two that brings them to the lane's exponent,
+/// which is exact wherever the result is not zero. Beyond this distance that power is not a normal
+/// number, and they are made again.
+const fn deepest<A>() -> i32 {
+    if size_of::<A>() == 4 { -100 } else { -1000 }
 }
 
-impl<A: Element, I: Input<A>> Kernel for Softmax<'_, A, I> {
+/// The softmax from the exponentials of a chunk, relative to its exponent.
+struct Products<'a, A, I> {
+    input: I,
+    out: &'a mut [A],
+    sum: Sum<A>,
+    /// From the exponent of the chunk to that of the lane.
+    power: A,
+}
+
+impl<A: Element, I: Input<A>> Kernel for Products<'_, A, I> {
     type Output = ();
     #[inline(always)]
     fn run<S: Simd>(self, simd: S) {
-        let Self { input, x, out } = self;
-        let top = A::Lanes::<S>::fill(simd, max(simd, input, x));
+        let Self { input, out, sum, power } = self;
+        let top = A::Lanes::<S>::fill(simd, sum.max);
         let origin = origin::<S, A, I>(simd, input, Constants::new(), top, top);
-        let (sum, _) = total::<S, A, I, { mode::STORE }>(simd, input, x, out, top, origin);
-        let total = Total::fill(simd, sum);
+        let total = Total::fill(simd, sum.rest);
         let inverse = inverse(total);
         let crowned = crowned::<S, A, I>(simd, input, total, top, origin);
-        let mut vectors = out.chunks_exact_mut(A::WIDTH);
-        for vector in vectors.by_ref() {
-            quotient(A::Lanes::<S>::load(simd, vector), inverse).store(vector);
-        }
-        let rest = vectors.into_remainder();
-        if !rest.is_empty() {
-            let t = load_padded::<S, A>(simd, rest, A::zero());
-            store_part::<S, A>(quotient(t, inverse), rest);
+        if power == A::one() {
+            overwrite(
+                simd,
+                out,
+                #[inline(always)]
+                |t| quotient(t, inverse),
+            );
+        } else {
+            let power = A::Lanes::<S>::fill(simd, power);
+            overwrite(
+                simd,
+                out,
+                #[inline(always)]
+                |t| quotient(t * power, inverse),
+            );
         }
         if crowned.is_some() {
             crown_all(out);
@@ -62,8 +84,29 @@ impl<A: Element, I: Input<A>> Kernel for Softmax<'_, A, I> {
     }
 }
 
+/// `f` of every element in its place.
+#[inline(always)]
+pub(super) fn overwrite<S: Simd, A: Element>(
+    simd: S,
+    out: &mut [A],
+    f: impl Fn(A::Lanes<S>) -> A::Lanes<S>,
+) {
+    let Some(tail) = out.len().checked_sub(A::WIDTH) else {
+        let t = load_padded::<S, A>(simd, out, A::zero());
+        return store_part::<S, A>(f(t), out);
+    };
+    // Read before the vector that it overlaps is written.
+    let last = A::Lanes::<S>::load(simd, &out[tail..]);
+    for vector in out.chunks_exact_mut(A::WIDTH) {
+        f(A::Lanes::<S>::load(simd, vector)).store(vector);
+    }
+    if !out.len().is_multiple_of(A::WIDTH) {
+        f(last).store(&mut out[tail..]);
+    }
+}
+
 /// Writes 1 where the one element above ½ is.
-fn crown_all<A: Element>(out: &mut [A]) {
+pub(super) fn crown_all<A: Element>(out: &mut [A]) {
     for y in out {
         if *y > A::from_f64(0.5) {
             *y = A::one();
@@ -82,7 +125,7 @@ fn pieces<A: Element>(x: &[A], out: &mut [A], count: usize, f: &(impl Fn(&[A], &
     parallel::join(|| pieces(x0, out0, count / 2, f), || pieces(x1, out1, count - count / 2, f));
 }
 
-/// The softmax of a part of a lane whose sum is known.
+/// The softmax of a part of a lane whose sum is known, from its elements.
 struct Quotients<'a, A, I> {
     input: I,
     x: &'a [A],
@@ -102,9 +145,9 @@ impl<A: Element, I: Input<A>> Kernel for Quotients<'_, A, I> {
         let crowned = crowned::<S, A, I>(simd, input, total, top, origin);
         if I::PLAIN && origin.shift.is_none() {
             let origin = origin.without_shift();
-            quotients::<S, A, I>(simd, input, x, out, origin, inverse);
+            anew::<S, A, I>(simd, input, x, out, origin, inverse);
         } else {
-            quotients::<S, A, I>(simd, input, x, out, origin, inverse);
+            anew::<S, A, I>(simd, input, x, out, origin, inverse);
         }
         if crowned.is_some() {
             crown_all(out);
@@ -113,7 +156,7 @@ impl<A: Element, I: Input<A>> Kernel for Quotients<'_, A, I> {
 }
 
 #[inline(always)]
-fn quotients<S: Simd, A: Element, I: Input<A>>(
+fn anew<S: Simd, A: Element, I: Input<A>>(
     simd: S,
     input: I,
     x: &[A],
@@ -133,7 +176,7 @@ fn quotients<S: Simd, A: Element, I: Input<A>>(
     );
 }
 
-/// `f` of every element, tails padded.
+/// `f` of every element of `x` into `out`.
 #[inline(always)]
 pub(super) fn map<S: Simd, A: Element>(
     simd: S,
@@ -141,19 +184,19 @@ pub(super) fn map<S: Simd, A: Element>(
     out: &mut [A],
     f: impl Fn(A::Lanes<S>) -> A::Lanes<S>,
 ) {
-    let (mut from, mut to) = (x.chunks_exact(A::WIDTH), out.chunks_exact_mut(A::WIDTH));
-    for (x, out) in from.by_ref().zip(to.by_ref()) {
+    for (x, out) in x.chunks_exact(A::WIDTH).zip(out.chunks_exact_mut(A::WIDTH)) {
         f(A::Lanes::<S>::load(simd, x)).store(out);
     }
-    let (x, out) = (from.remainder(), to.into_remainder());
-    if !x.is_empty() {
-        store_part::<S, A>(f(load_padded::<S, A>(simd, x, A::zero())), out);
+    match x.len().checked_sub(A::WIDTH) {
+        Some(_) if x.len().is_multiple_of(A::WIDTH) => {}
+        Some(tail) => f(A::Lanes::<S>::load(simd, &x[tail..])).store(&mut out[tail..]),
+        None => store_part::<S, A>(f(load_padded::<S, A>(simd, x, A::zero())), out),
     }
 }
 
 /// `ln Σ e^(x − max)` of a counted sum, NaN where the lane's result is not a number.
-struct Logarithm<A> {
-    sum: Sum<A>,
+pub(super) struct Logarithm<A> {
+    pub(super) sum: Sum<A>,
 }
 
 impl<A: Element> Kernel for Logarithm<A> {
@@ -173,47 +216,16 @@ pub(crate) fn log_softmax<A: Element>(job: Job, x: &[A], out: &mut [A]) {
         return;
     }
     if x.len() <= chunk::<A>() {
-        return run(job, LogSoftmax { x, out });
+        return run(
+            job,
+            Rows::<'_, A, Plain, true> { input: Plain, x: Some(x), out, len: x.len() },
+        );
     }
     let sum = sum_for_log(job, Plain, x);
     let log = A::from_f64(run(job, Logarithm { sum }).value());
     pieces(x, out, parallel::pieces(Cost::Moderate, x.len()), &|x, out| {
         run(job, Differences { x, out, top: sum.max, log });
     });
-}
-
-/// A lane of at most a chunk.
-struct LogSoftmax<'a, A> {
-    x: &'a [A],
-    out: &'a mut [A],
-}
-
-impl<A: Element> Kernel for LogSoftmax<'_, A> {
-    type Output = ();
-    #[inline(always)]
-    fn run<S: Simd>(self, simd: S) {
-        let Self { x, out } = self;
-        let top = A::Lanes::<S>::fill(simd, max(simd, Plain, x));
-        let origin = origin::<S, A, Plain>(simd, Plain, Constants::new(), top, top);
-        let largest = largest::<S, A, Plain>(simd, Plain, top, origin);
-        let (mut sum, mut count) = (Wide::ZERO, 0.0);
-        if x.len() > SHORT {
-            (sum, _) = total::<S, A, Plain, { mode::ADD }>(simd, Plain, x, &mut [], top, origin);
-        }
-        if !suffices(sum, largest.store()[0]) {
-            (sum, count) =
-                total::<S, A, Plain, { mode::COUNT }>(simd, Plain, x, &mut [], top, origin);
-        }
-        let counts = A::Lanes::<S>::fill(simd, A::from_f64(count));
-        let log = nearest(logarithm::<S, A>(Total::fill(simd, sum), largest, counts));
-        map(
-            simd,
-            x,
-            out,
-            #[inline(always)]
-            |x| difference(x, top, log),
-        );
-    }
 }
 
 /// `(x − max) − log`, within 1.5 ULP and what the logarithm lost: neither term is positive, so
@@ -244,89 +256,4 @@ impl<A: Element> Kernel for Differences<'_, A> {
             |x| difference(x, top, log),
         );
     }
-}
-
-/// `ln Σ e^x`.
-pub(crate) fn logsumexp<A: Element, I: Input<A>>(job: Job, input: I, x: &[A]) -> A {
-    if x.is_empty() {
-        return A::neg_infinity();
-    }
-    let sum = sum_for_log(job, input, x);
-    let max = sum.max.to_f64();
-    if max.is_infinite() {
-        let nan = x.iter().any(|x| x.is_nan());
-        return if nan { A::nan() } else { sum.max };
-    }
-    let log = run(job, Logarithm { sum });
-    let (top, top_low) = input.scalar(sum.max);
-    let top = Wide::sum(top.to_f64(), top_low.to_f64());
-    let result = top.plus(log);
-    // NaN is not less than anything.
-    if result.high.abs() < 0.75 * log.high {
-        return A::from_f64(careful(job, input, x, top));
-    }
-    A::from_f64(result.value())
-}
-
-/// `ln Σ e^x` where maximum and logarithm nearly cancel, as for the logarithms of probabilities:
-/// the digits of the usual sum do not suffice. `f32` lanes are summed as `f64` first.
-#[cold]
-fn careful<A: Element, I: Input<A>>(job: Job, input: I, x: &[A], top: Wide) -> f64 {
-    if size_of::<A>() == 4 {
-        let wide = |&x: &A| {
-            let (high, low) = input.scalar(x);
-            high.to_f64() + low.to_f64()
-        };
-        let x: Vec<f64> = x.iter().map(wide).collect();
-        let sum = sum_for_log(job, Plain, &x);
-        let log = run(job, Logarithm { sum });
-        // Its error is below 2^-53 of the logarithm: enough for 24 digits unless this is tiny.
-        let result = top.plus(log).value();
-        if result.abs() > 2f64.powi(-26) * log.high {
-            return result;
-        }
-    }
-    top.plus(run(job, Beside { input, x, top }).ln_1p()).value()
-}
-
-/// `Σ e^(x − max) − 1` in double-double, one element after the other.
-struct Beside<'a, A, I> {
-    input: I,
-    x: &'a [A],
-    top: Wide,
-}
-
-impl<A: Element, I: Input<A>> Kernel for Beside<'_, A, I> {
-    type Output = Wide;
-    #[inline(always)]
-    fn run<S: Simd>(self, _simd: S) -> Wide {
-        let mut sum = Wide::ZERO;
-        let mut counted = false;
-        for &x in self.x {
-            let (high, low) = self.input.scalar(x);
-            let distance = Wide::sum(high.to_f64(), low.to_f64()).plus(self.top.negated());
-            // One of the largest is the 1 that is left out.
-            if distance == Wide::ZERO && !counted {
-                counted = true;
-            } else {
-                sum = sum.plus(distance.exp());
-            }
-        }
-        sum
-    }
-}
-
-/// The statistics of a slice.
-pub(super) fn counted<A: Element>(x: &[A]) -> SoftmaxStats<A> {
-    if x.is_empty() {
-        return SoftmaxStats::new();
-    }
-    let sum = sum::<A, Plain, { mode::COUNT }>(Job::new(), Plain, x);
-    if x.iter().any(|x| x.is_nan()) {
-        return SoftmaxStats::from_parts(A::nan(), Wide::ZERO, 0.0);
-    }
-    if sum.max.to_f64().is_infinite() {
-        return SoftmaxStats::from_parts(sum.max, Wide::ZERO, 1.0);
-    }
-    SoftmaxStats::from_parts(sum.max, sum.rest.over(sum.largest), sum.count)
 }

@@ -6,6 +6,7 @@ use fearless_simd::Simd;
 
 use super::input::Input;
 use super::total::WIDEST;
+use crate::apply::copy_short;
 use crate::element::Element;
 use crate::lane::{Lane, LaneIo};
 
@@ -28,29 +29,23 @@ pub(crate) fn max<S: Simd, A: Element, I: Input<A>>(simd: S, input: I, x: &[A]) 
     for one in ones.by_ref() {
         top[0] = input.key(A::Lanes::<S>::load(simd, one)).at_least(top[0]);
     }
-    let rest = ones.remainder();
-    if let Some(&first) = rest.first() {
-        // The first element again in place of those that are not there.
-        let x = load_padded::<S, A>(simd, rest, first);
+    if !ones.remainder().is_empty() {
+        // The last vector again, or the first element in place of those that are not there.
+        let x = match x.len().checked_sub(A::WIDTH) {
+            Some(last) => A::Lanes::<S>::load(simd, &x[last..]),
+            None => load_padded::<S, A>(simd, x, x[0]),
+        };
         top[1] = input.key(x).at_least(top[1]);
     }
-    let top = top[0].at_least(top[1]).at_least(top[2].at_least(top[3]));
-    let mut all = [A::neg_infinity(); WIDEST];
-    top.store(&mut all[..A::WIDTH]);
-    for half in [8, 4, 2, 1] {
-        for j in 0..half {
-            all[j] = if all[j + half] > all[j] { all[j + half] } else { all[j] };
-        }
-    }
     // Zeros are positive, whatever the order of the elements.
-    all[0] + A::zero()
+    top[0].at_least(top[1]).at_least(top[2].at_least(top[3])).largest() + A::zero()
 }
 
 /// One vector from up to `WIDTH` elements, the rest filled.
 #[inline(always)]
 pub(crate) fn load_padded<S: Simd, A: Element>(simd: S, x: &[A], fill: A) -> A::Lanes<S> {
     let mut padded = [fill; WIDEST];
-    padded[..x.len()].copy_from_slice(x);
+    copy_short(x, &mut padded[..x.len()]);
     A::Lanes::<S>::load(simd, &padded[..A::WIDTH])
 }
 
@@ -59,5 +54,5 @@ pub(crate) fn load_padded<S: Simd, A: Element>(simd: S, x: &[A], fill: A) -> A::
 pub(crate) fn store_part<S: Simd, A: Element>(v: A::Lanes<S>, out: &mut [A]) {
     let mut padded = [A::zero(); WIDEST];
     v.store(&mut padded[..A::WIDTH]);
-    out.copy_from_slice(&padded[..out.len()]);
+    copy_short(&padded[..out.len()], out);
 }

@@ -100,13 +100,14 @@ pub(crate) fn is_shifted<A: Element, I: Input<A>>(input: I, max: A) -> bool {
     input.scalar(max).0.to_f64().abs() > limit::<A>()
 }
 
-/// The sum of the exponentials of a chunk, and the count. All lanes of `top` and of the origin are
-/// equal.
+/// The sum of the exponentials of a chunk, the first `len` elements of `x`, and the count. All lanes of
+/// `top` and of the origin are equal. What follows the chunk is read and, in `out`, overwritten with
+/// anything, where that saves a copy of its tail.
 #[inline(always)]
 pub(crate) fn total<S: Simd, A: Element, I: Input<A>, const MODE: u8>(
     simd: S,
     input: I,
-    x: &[A],
+    (x, len): (&[A], usize),
     out: &mut [A],
     top: A::Lanes<S>,
     origin: Origin<A::Lanes<S>>,
@@ -115,22 +116,23 @@ pub(crate) fn total<S: Simd, A: Element, I: Input<A>, const MODE: u8>(
     // Most lanes need no shift: a loop of their own.
     if I::PLAIN && origin.shift.is_none() {
         let origin = origin.without_shift();
-        return total_from::<S, A, I, MODE>(simd, input, x, out, top, origin);
+        return total_from::<S, A, I, MODE>(simd, input, (x, len), out, top, origin);
     }
-    total_from::<S, A, I, MODE>(simd, input, x, out, top, origin)
+    total_from::<S, A, I, MODE>(simd, input, (x, len), out, top, origin)
 }
 
 #[inline(always)]
 fn total_from<S: Simd, A: Element, I: Input<A>, const MODE: u8>(
     simd: S,
     input: I,
-    x: &[A],
+    (all, len): (&[A], usize),
     out: &mut [A],
     top: A::Lanes<S>,
     origin: Origin<A::Lanes<S>>,
 ) -> (Wide, f64) {
     let width = A::WIDTH;
     let zero = A::Lanes::<S>::fill(simd, A::zero());
+    let x = &all[..len];
     let sum = if x.len() <= SHORT {
         let (mut all_p, mut scales) = ([A::zero(); SHORT], [A::zero(); SHORT]);
         let places = all_p.chunks_exact_mut(width).zip(scales.chunks_exact_mut(width));
@@ -164,13 +166,23 @@ fn total_from<S: Simd, A: Element, I: Input<A>, const MODE: u8>(
             constants_stay_in_memory::<MODE>();
             let vector = vectors.remainder();
             if !vector.is_empty() {
-                let x = load_padded::<S, A>(simd, vector, A::neg_infinity());
+                let at = len - vector.len();
+                let these = first(zero, vector.len());
+                let x = match all.get(at..at + width) {
+                    Some(more) => {
+                        let x = A::Lanes::<S>::load(simd, more);
+                        Lane::select(these, x, A::Lanes::<S>::fill(simd, A::neg_infinity()))
+                    }
+                    None => load_padded::<S, A>(simd, vector, A::neg_infinity()),
+                };
                 let e = term::<S, A, I, MODE>(simd, input, x, top, origin);
                 if MODE == mode::STORE {
-                    let at = start + block.len() - vector.len();
-                    store_part::<S, A>(e.high, &mut out[at..at + vector.len()]);
+                    match out.get_mut(at..at + width) {
+                        Some(out) => e.high.store(out),
+                        None => store_part::<S, A>(e.high, &mut out[at..len]),
+                    }
                 }
-                accumulator.add(e.only(first::<S, A>(simd, vector.len())));
+                accumulator.add(e.only(these));
             }
             total = total.plus::<A>(accumulator.total());
         }
@@ -201,11 +213,22 @@ pub(crate) fn constants_stay_in_memory<const MODE: u8>() {
     }
 }
 
+/// The numbers of the lanes of a vector.
+const NUMBERS: ([f32; 16], [f64; 8]) = {
+    let mut all = ([0.0; 16], [0.0; 8]);
+    let mut i = 0;
+    while i < 16 {
+        all.0[i] = i as f32;
+        all.1[i % 8] = (i % 8) as f64;
+        i += 1;
+    }
+    all
+};
+
 /// The first lanes.
 #[inline(always)]
-fn first<S: Simd, A: Element>(simd: S, count: usize) -> <A::Lanes<S> as Lane>::Mask {
-    let ones = load_padded::<S, A>(simd, &[A::one(); WIDEST][..count], A::zero());
-    ones.gt(ones.splat(0.0))
+fn first<V: Lane>(like: V, count: usize) -> V::Mask {
+    like.row(&NUMBERS.0, &NUMBERS.1).lt(like.splat(count as f64))
 }
 
 /// The sum over a chunk or a lane.
@@ -225,6 +248,11 @@ pub(crate) struct Sum<A> {
 }
 
 impl<A: Element> Sum<A> {
+    /// A place for a sum.
+    fn nothing() -> Self {
+        Self { max: A::zero(), exponent: 0, rest: Wide::ZERO, largest: Wide::ZERO, count: 0.0 }
+    }
+
     /// With the next chunk of the lane.
     #[inline(always)]
     pub(crate) fn merge(self, next: Self) -> Self {
@@ -248,6 +276,7 @@ impl<A: Element> Sum<A> {
 struct Chunk<'a, A, I, const MODE: u8> {
     input: I,
     x: &'a [A],
+    out: &'a mut [A],
     of_lane: A,
 }
 
@@ -255,12 +284,12 @@ impl<A: Element, I: Input<A>, const MODE: u8> Kernel for Chunk<'_, A, I, MODE> {
     type Output = Sum<A>;
     #[inline(always)]
     fn run<S: Simd>(self, simd: S) -> Sum<A> {
-        let Self { input, x, of_lane } = self;
+        let Self { input, x, out, of_lane } = self;
         let max = max(simd, input, x);
         let top = A::Lanes::<S>::fill(simd, max);
         let of_lane = A::Lanes::<S>::fill(simd, of_lane);
         let origin = origin::<S, A, I>(simd, input, Constants::new(), top, of_lane);
-        let (rest, count) = total::<S, A, I, MODE>(simd, input, x, &mut [], top, origin);
+        let (rest, count) = total::<S, A, I, MODE>(simd, input, (x, x.len()), out, top, origin);
         let (value, low) = input.value(simd, input.key(top));
         let largest = Total::of(exp(value, low, origin)).store()[0];
         let exponent = each::<S, A>(origin.exponent)[0].to_f64() as i32;
@@ -278,12 +307,44 @@ pub(crate) fn each<S: Simd, A: Element>(v: A::Lanes<S>) -> [A; WIDEST] {
 
 /// The sum over a lane of any length but 0.
 pub(crate) fn sum<A: Element, I: Input<A>, const MODE: u8>(job: Job, input: I, x: &[A]) -> Sum<A> {
+    merged(&sums::<A, I, MODE>(job, input, x, &mut []))
+}
+
+/// The sum over all chunks.
+pub(crate) fn merged<A: Element>(sums: &[Sum<A>]) -> Sum<A> {
+    sums[1..].iter().fold(sums[0], |sum, &next| sum.merge(next))
+}
+
+/// The sum over each chunk of a lane of any length but 0. `out` gets the exponentials, relative to the
+/// exponent of their chunk, where they are stored.
+pub(crate) fn sums<A: Element, I: Input<A>, const MODE: u8>(
+    job: Job,
+    input: I,
+    x: &[A],
+    out: &mut [A],
+) -> Vec<Sum<A>> {
+    let mut sums = vec![Sum::nothing(); x.len().div_ceil(chunk::<A>())];
     // One pass: most lanes need no shift. Those that do are walked again.
-    let first = sum_chunks::<A, I, MODE>(job, input, x, A::zero());
-    if is_shifted(input, first.max) {
-        return sum_chunks::<A, I, MODE>(job, input, x, first.max);
+    let mut of_lane = A::zero();
+    loop {
+        let one = |x: &[A], out: &mut [A], sum: &mut Sum<A>| {
+            *sum = run(job, Chunk::<'_, A, I, MODE> { input, x, out, of_lane });
+        };
+        each_chunk(parallel::pieces(Cost::Moderate, x.len()), x, out, &mut sums, &one);
+        if of_lane != A::zero() {
+            return sums;
+        }
+        let max = sums[1..].iter().fold(
+            sums[0].max,
+            |max, next| {
+                if next.max > max { next.max } else { max }
+            },
+        );
+        if !is_shifted(input, max) {
+            return sums;
+        }
+        of_lane = max;
     }
-    first
 }
 
 /// The sum over a lane of any length but 0, for its logarithm.
@@ -305,43 +366,31 @@ pub(crate) fn suffices(all: Wide, largest: Wide) -> bool {
     all.high >= 2.0 * largest.high
 }
 
-fn sum_chunks<A: Element, I: Input<A>, const MODE: u8>(
-    job: Job,
-    input: I,
-    x: &[A],
-    of_lane: A,
-) -> Sum<A> {
-    let one = |x: &[A]| run(job, Chunk::<'_, A, I, MODE> { input, x, of_lane });
-    let size = chunk::<A>().min(x.len());
-    let (head, rest) = x.split_at(size);
-    let first = one(head);
-    let pieces = parallel::pieces(Cost::Moderate, x.len());
-    if pieces < 2 {
-        return rest.chunks(size).fold(first, |sum, x| sum.merge(one(x)));
-    }
-    let mut sums = vec![first; rest.len().div_ceil(size)];
-    sums_of(pieces, rest, &mut sums, &one);
-    sums.into_iter().fold(first, Sum::merge)
-}
-
-/// The sum of each chunk, on several threads.
-fn sums_of<A: Element>(
+/// Calls `f` for each chunk of a lane, its part of `out` (empty where the lane has none) and its sum,
+/// on several threads where there are several pieces.
+pub(crate) fn each_chunk<A: Element>(
     pieces: usize,
     x: &[A],
+    out: &mut [A],
     sums: &mut [Sum<A>],
-    one: &(impl Fn(&[A]) -> Sum<A> + Sync),
+    f: &(impl Fn(&[A], &mut [A], &mut Sum<A>) + Sync),
 ) {
+    let size = chunk::<A>();
     if pieces < 2 || sums.len() < 2 {
-        for (x, sum) in x.chunks(chunk::<A>()).zip(sums) {
-            *sum = one(x);
+        let mut rest = out;
+        for (x, sum) in x.chunks(size).zip(sums) {
+            let (out, next) = rest.split_at_mut(x.len().min(rest.len()));
+            f(x, out, sum);
+            rest = next;
         }
         return;
     }
     let middle = sums.len() / 2;
-    let (x0, x1) = x.split_at(middle * chunk::<A>());
     let (sums0, sums1) = sums.split_at_mut(middle);
+    let (x0, x1) = x.split_at(middle * size);
+    let (out0, out1) = out.split_at_mut((middle * size).min(out.len()));
     parallel::join(
-        || sums_of(pieces / 2, x0, sums0, one),
-        || sums_of(pieces - pieces / 2, x1, sums1, one),
+        || each_chunk(pieces / 2, x0, out0, sums0, f),
+        || each_chunk(pieces - pieces / 2, x1, out1, sums1, f),
     );
 }

@@ -1,0 +1,132 @@
+//! Lanes in one run of memory, a few at a time.
+
+use fearless_simd::Simd;
+
+use super::exp::Constants;
+use super::finish::{crowned, inverse, largest, logarithm, nearest, quotient};
+use super::input::Input;
+use super::lane::{crown_all, difference, map, overwrite};
+use super::max::max;
+use super::sum::{SHORT, chunk, each, mode, origin, suffices, total};
+use super::total::Total;
+use super::wide::Wide;
+use crate::element::Element;
+use crate::lane::{Kernel, LaneIo};
+
+/// Lanes that go through their stages together: while one waits for the last of a sum, the next adds.
+const TOGETHER: usize = 8;
+
+/// Lanes of at most a chunk, one after the other in `x`, or in `out` where there is none.
+pub(super) struct Rows<'a, A, I, const LOG: bool> {
+    pub(super) input: I,
+    pub(super) x: Option<&'a [A]>,
+    pub(super) out: &'a mut [A],
+    pub(super) len: usize,
+}
+
+impl<A: Element, I: Input<A>, const LOG: bool> Kernel for Rows<'_, A, I, LOG> {
+    type Output = ();
+    #[inline(always)]
+    fn run<S: Simd>(self, simd: S) {
+        let Self { input, x, out, len } = self;
+        // As many lanes as stay in the first-level cache.
+        let size = len * (chunk::<A>() / 2 / len).clamp(1, TOGETHER);
+        let mut copy = Vec::new();
+        for (i, out) in out.chunks_mut(size).enumerate() {
+            let x = match x {
+                Some(x) => &x[i * size..][..out.len()],
+                None => {
+                    copy.clear();
+                    copy.extend_from_slice(out);
+                    &*copy
+                }
+            };
+            if LOG {
+                logarithms::<S, A, I>(simd, input, x, out, len);
+            } else {
+                quotients::<S, A, I>(simd, input, x, out, len);
+            }
+        }
+    }
+}
+
+#[inline(always)]
+fn quotients<S: Simd, A: Element, I: Input<A>>(
+    simd: S,
+    input: I,
+    x: &[A],
+    out: &mut [A],
+    len: usize,
+) {
+    let constants = Constants::new();
+    let mut tops = [A::zero(); TOGETHER];
+    for (top, x) in tops.iter_mut().zip(x.chunks_exact(len)) {
+        *top = max(simd, input, x);
+    }
+    let mut sums = [Wide::ZERO; TOGETHER];
+    for ((start, &top), sum) in (0..x.len()).step_by(len).zip(&tops).zip(&mut sums) {
+        let top = A::Lanes::<S>::fill(simd, top);
+        let origin = origin::<S, A, I>(simd, input, constants, top, top);
+        let (x, out) = ((&x[start..], len), &mut out[start..]);
+        (*sum, _) = total::<S, A, I, { mode::STORE }>(simd, input, x, out, top, origin);
+    }
+    for ((out, &top), &sum) in out.chunks_exact_mut(len).zip(&tops).zip(&sums) {
+        let top = A::Lanes::<S>::fill(simd, top);
+        let origin = origin::<S, A, I>(simd, input, constants, top, top);
+        let total = Total::fill(simd, sum);
+        let inverse = inverse(total);
+        let crowned = crowned::<S, A, I>(simd, input, total, top, origin);
+        overwrite(
+            simd,
+            out,
+            #[inline(always)]
+            |t| quotient(t, inverse),
+        );
+        if crowned.is_some() {
+            crown_all(out);
+        }
+    }
+}
+
+#[inline(always)]
+fn logarithms<S: Simd, A: Element, I: Input<A>>(
+    simd: S,
+    input: I,
+    x: &[A],
+    out: &mut [A],
+    len: usize,
+) {
+    let constants = Constants::new();
+    let mut tops = [A::zero(); TOGETHER];
+    for (top, x) in tops.iter_mut().zip(x.chunks_exact(len)) {
+        *top = max(simd, input, x);
+    }
+    let mut logs = [A::zero(); TOGETHER];
+    for ((start, &top), log) in (0..x.len()).step_by(len).zip(&tops).zip(&mut logs) {
+        let x = (&x[start..], len);
+        let top = A::Lanes::<S>::fill(simd, top);
+        let origin = origin::<S, A, I>(simd, input, constants, top, top);
+        let largest = largest::<S, A, I>(simd, input, top, origin);
+        let (mut sum, mut count) = (Wide::ZERO, 0.0);
+        if len > SHORT {
+            (sum, _) = total::<S, A, I, { mode::ADD }>(simd, input, x, &mut [], top, origin);
+        }
+        if !suffices(sum, largest.store()[0]) {
+            (sum, count) = total::<S, A, I, { mode::COUNT }>(simd, input, x, &mut [], top, origin);
+        }
+        let counts = A::Lanes::<S>::fill(simd, A::from_f64(count));
+        let nearest = nearest(logarithm::<S, A>(Total::fill(simd, sum), largest, counts));
+        *log = each::<S, A>(nearest)[0];
+    }
+    let lanes = x.chunks_exact(len).zip(out.chunks_exact_mut(len));
+    for (((x, out), &top), &log) in lanes.zip(&tops).zip(&logs) {
+        let (top, log) = (A::Lanes::<S>::fill(simd, top), A::Lanes::<S>::fill(simd, log));
+        map(
+            simd,
+            x,
+            out,
+            #[inline(always)]
+            |x| difference(x, top, log),
+        );
+    }
+}
