@@ -14,6 +14,11 @@ pub trait Columns<A>: Sync {
     /// Lanes of `len` elements, one after the other in `x`, or in `out` where there is none, into the
     /// same places of `out`; returns whether they are so short that this is done.
     fn rows(&self, x: Option<&[A]>, out: &mut [A], len: usize) -> bool;
+    /// Columns of this length that [`stream`](Columns::stream) should have at a time.
+    fn width(&self, len: usize) -> usize;
+    /// Every column of `x`, or of `out` where there is none, into the same column of `out`; returns
+    /// whether that was done, and leaves the input as it was where not.
+    fn stream(&self, x: Option<&ArrayView2<'_, A>>, out: &mut ArrayViewMut2<'_, A>) -> bool;
     /// Every column of `x`, or of `out` where there is none, into the same column of `out`; at most
     /// [`together`] of them.
     fn columns(&self, x: Option<ArrayView2<'_, A>>, out: ArrayViewMut2<'_, A>, memory: &mut Vec<A>);
@@ -41,11 +46,31 @@ pub(super) fn columns<A: Element>(
     mut out: ArrayViewMut2<'_, A>,
 ) {
     let mut memory = Vec::new();
+    let width = f.width(out.nrows());
+    while !out.is_empty() {
+        // What is left over would not fill vectors.
+        let count = if out.ncols() < 2 * width { out.ncols() } else { width };
+        let (mut these, rest) = out.split_at(Axis(1), count);
+        let (x_these, x_rest) = x.map(|x| x.split_at(Axis(1), count)).unzip();
+        if !f.stream(x_these.as_ref(), &mut these) {
+            tiles(f, x_these, these, &mut memory);
+        }
+        (x, out) = (x_rest, rest);
+    }
+}
+
+/// The same through tiles.
+fn tiles<A: Element>(
+    f: &dyn Columns<A>,
+    mut x: Option<ArrayView2<'_, A>>,
+    mut out: ArrayViewMut2<'_, A>,
+    memory: &mut Vec<A>,
+) {
     while !out.is_empty() {
         let count = out.ncols().min(together::<A>());
         let (these, rest) = out.split_at(Axis(1), count);
         let (x_these, x_rest) = x.map(|x| x.split_at(Axis(1), count)).unzip();
-        f.columns(x_these, these, &mut memory);
+        f.columns(x_these, these, memory);
         (x, out) = (x_rest, rest);
     }
 }

@@ -100,8 +100,9 @@ pub(crate) fn monic_horner<V: Lane, const M: usize>(x: V, c: &[f64; M]) -> V {
     sum
 }
 
+/// `c(0) + c(1) x + …`, `len` terms, in pairs, by Horner's rule in `x2`, the square of `x`.
 #[inline(always)]
-fn by_squares<V: Lane>(x: V, x2: V, len: usize, c: impl Fn(usize) -> V + Copy) -> V {
+pub(crate) fn by_squares<V: Lane>(x: V, x2: V, len: usize, c: impl Fn(usize) -> V + Copy) -> V {
     let pair = |i: usize| if i + 1 < len { c(i + 1).mul_add(x, c(i)) } else { c(i) };
     let mut i = (len - 1) / 2 * 2;
     let mut sum = pair(i);

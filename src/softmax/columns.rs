@@ -8,6 +8,7 @@ use super::finish::{crown, crowned, inverse, largest, logarithm, nearest, quotie
 use super::input::Input;
 use super::lane::difference;
 use super::rows::Rows;
+use super::stream::{stream, width};
 use super::sum::{Sum, chunk, each, is_shifted, mode, origin, suffices};
 use super::tile::{Groups, logarithms, quotients, totals};
 use super::total::{Total, WIDEST};
@@ -33,6 +34,14 @@ impl<A: Element, I: Input<A>, const LOG: bool> Columns<A> for Along<I, LOG> {
         }
         run(self.job, Rows::<'_, A, I, LOG> { input: self.input, x, out, len });
         true
+    }
+
+    fn width(&self, len: usize) -> usize {
+        width::<A>(len)
+    }
+
+    fn stream(&self, x: Option<&ArrayView2<'_, A>>, out: &mut ArrayViewMut2<'_, A>) -> bool {
+        I::PLAIN && stream::<A, LOG>(self.job, x, out)
     }
 
     fn columns(

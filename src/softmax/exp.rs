@@ -13,6 +13,7 @@ use fearless_simd::Simd;
 use super::total::WIDEST;
 use crate::lane::{Lane, LaneIo};
 use crate::math::exp::{Q_SHORT_DOUBLE, Q_SHORT_SINGLE};
+use crate::math::poly::by_squares;
 
 /// Exponentials are kept times `2^LIFT`, so that those down to the smallest subnormal quotient are
 /// normal numbers.
@@ -82,10 +83,20 @@ impl Constants {
         like.row(&all[i].single, &all[i].double)
     }
 
-    /// `q(s)` by Horner's rule.
+    /// `q(s)` for `s` and its square: the short one by Horner's rule, the long one in pairs of terms,
+    /// which is half the chain.
     #[inline(always)]
-    fn q<V: Lane>(self, s: V) -> V {
-        let degree = if V::SINGLE { Q_SHORT_SINGLE.len() } else { Q_SHORT_DOUBLE.len() } - 1;
+    fn q<V: Lane>(self, s: V, s2: V) -> V {
+        if !V::SINGLE {
+            return by_squares(
+                s,
+                s2,
+                Q_SHORT_DOUBLE.len(),
+                #[inline(always)]
+                |i| self.get(3 + i, s),
+            );
+        }
+        let degree = Q_SHORT_SINGLE.len() - 1;
         let mut sum = self.get(3 + degree, s);
         for i in (0..degree).rev() {
             sum = sum.mul_add(s, self.get(3 + i, s));
@@ -101,11 +112,11 @@ pub(crate) struct Origin<V> {
     /// Subtracted from every element: the lane's maximum as a pair, or nothing.
     pub(crate) shift: Option<(V, V)>,
     /// Arguments below this give results that round to zero.
-    floor: V,
+    pub(crate) floor: V,
     /// The binary exponent `K`.
     pub(crate) exponent: V,
     /// The lift without `K`.
-    offset: V,
+    pub(crate) offset: V,
 }
 
 impl<V: Lane> Origin<V> {
@@ -122,6 +133,12 @@ impl<V: Lane> Origin<V> {
         let floor = (exponent - depth::<V::Elem>()) * LN_2;
         let offset = -exponent + f64::from(LIFT);
         Self { constants, shift, floor, exponent, offset }
+    }
+
+    /// One without a shift again, from these of its parts.
+    #[inline(always)]
+    pub(crate) fn plain(constants: Constants, floor: V, offset: V) -> Self {
+        Self { constants, shift: None, floor, exponent: offset, offset }
     }
 
     /// The same, for the compiler to see that there is no shift.
@@ -226,6 +243,7 @@ pub(crate) fn exp<V: Lane>(x: V, x_low: Option<V>, origin: Origin<V>) -> Exp<V> 
         rest = rest + x_low;
     }
     let s = r + rest;
-    let tail = (s * s).mul_add(constants.q(s), rest);
+    let s2 = s * s;
+    let tail = s2.mul_add(constants.q(s, s2), rest);
     Exp::new(r + tail, scale)
 }

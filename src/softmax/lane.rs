@@ -39,7 +39,7 @@ pub(crate) fn softmax<A: Element, I: Input<A>>(job: Job, input: I, x: &[A], out:
 /// Exponentials of a chunk are multiplied by the power of two that brings them to the lane's exponent,
 /// which is exact wherever the result is not zero. Beyond this distance that power is not a normal
 /// number, and they are made again.
-const fn deepest<A>() -> i32 {
+pub(super) const fn deepest<A>() -> i32 {
     if size_of::<A>() == 4 { -100 } else { -1000 }
 }
 

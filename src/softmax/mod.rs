@@ -49,6 +49,7 @@ mod max;
 mod project;
 mod rows;
 mod stats;
+mod stream;
 mod sum;
 mod tile;
 mod total;

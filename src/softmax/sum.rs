@@ -227,7 +227,7 @@ const NUMBERS: ([f32; 16], [f64; 8]) = {
 
 /// The first lanes.
 #[inline(always)]
-fn first<V: Lane>(like: V, count: usize) -> V::Mask {
+pub(crate) fn first<V: Lane>(like: V, count: usize) -> V::Mask {
     like.row(&NUMBERS.0, &NUMBERS.1).lt(like.splat(count as f64))
 }
 

@@ -32,11 +32,23 @@ pub(crate) struct Accumulator<V, const MODE: u8> {
 
 impl<V: Lane, const MODE: u8> Accumulator<V, MODE> {
     const ALL: bool = MODE != mode::COUNT;
-    const START: f64 = if Self::ALL { BIAS } else { 0.0 };
+    /// The number that sums start at.
+    pub(crate) const START: f64 = if Self::ALL { BIAS } else { 0.0 };
 
     #[inline(always)]
     pub(crate) fn new(like: V) -> Self {
         Self { sum: like.splat(Self::START), error: like.splat(0.0) }
+    }
+
+    /// One that is in memory between additions.
+    #[inline(always)]
+    pub(crate) fn from_parts(sum: V, error: V) -> Self {
+        Self { sum, error }
+    }
+
+    #[inline(always)]
+    pub(crate) fn parts(self) -> (V, V) {
+        (self.sum, self.error)
     }
 
     #[inline(always)]

@@ -1,0 +1,131 @@
+//! Softmax along the first axis: every way of reading columns gives the bits of the lane alone.
+
+use ndarray::{Array2, ArrayView2, Axis, s};
+use ndarray_activations::{Element, Level, prelude::*, with_level};
+use rand::{Rng, SeedableRng, rngs::StdRng};
+
+fn bits<A: Element>(value: A) -> u64 {
+    if value.is_nan() { u64::MAX } else { Element::to_f64(value).to_bits() }
+}
+
+fn assert_same<A: Element>(got: ArrayView2<'_, A>, expected: ArrayView2<'_, A>, what: &str) {
+    assert_eq!(got.dim(), expected.dim(), "{what}");
+    for (place, &got) in got.indexed_iter() {
+        let expected = expected[place];
+        assert_eq!(bits(got), bits(expected), "{what} {place:?}: {got:?}, expected {expected:?}");
+    }
+}
+
+/// Columns that need every special case now and then: infinities, NaN, a dominant element, numbers so
+/// large that the lane is shifted, chunks far below the rest.
+fn columns<A: Element>(rows: usize, count: usize, kind: usize, rng: &mut StdRng) -> Array2<A> {
+    let mut x = Array2::from_shape_simple_fn((rows, count), || rng.random_range(-6.0..6.0f64));
+    let column = rng.random_range(0..count);
+    let row = rng.random_range(0..rows);
+    match kind {
+        1 => x[(row, column)] = 40.0,
+        2 => x[(row, column)] = f64::NAN,
+        3 => x[(row, column)] = f64::INFINITY,
+        4 => x.column_mut(column).fill(f64::NEG_INFINITY),
+        5 => x.column_mut(column).mapv_inplace(|x| x + 3000.0),
+        6 => x.slice_mut(s![..rows / 2, column]).mapv_inplace(|x| x - 120.0),
+        7 => x.slice_mut(s![rows / 2.., ..]).mapv_inplace(|x| x - 700.0),
+        8 => x.slice_mut(s![..rows - 1, ..]).fill(f64::NEG_INFINITY),
+        _ => {}
+    }
+    x.mapv(A::from_f64)
+}
+const KINDS: usize = 9;
+
+fn check<A: Element>(rows: usize, count: usize, kind: usize, rng: &mut StdRng) {
+    let x = columns::<A>(rows, count, kind, rng);
+    let what = format!("{} {rows} x {count} kind {kind}", A::NAME);
+    // One lane after the other, each in memory of its own.
+    let (mut soft, mut log) = (x.clone(), x.clone());
+    for j in 0..count {
+        let lane = x.column(j).to_owned();
+        soft.column_mut(j).assign(&lane.softmax(Axis(0)));
+        log.column_mut(j).assign(&lane.log_softmax(Axis(0)));
+    }
+    assert_same(x.softmax(Axis(0)).view(), soft.view(), &format!("softmax {what}"));
+    assert_same(x.log_softmax(Axis(0)).view(), log.view(), &format!("log_softmax {what}"));
+    let mut y = x.clone();
+    y.softmax_inplace(Axis(0));
+    assert_same(y.view(), soft.view(), &format!("softmax in place {what}"));
+    let mut y = x.clone();
+    y.log_softmax_inplace(Axis(0));
+    assert_same(y.view(), log.view(), &format!("log_softmax in place {what}"));
+    // Inside of a larger array, where rows are slices but do not follow one another.
+    let mut wide = Array2::from_elem((rows + 2, count + 5), A::from_f64(7.0));
+    wide.slice_mut(s![1..=rows, 3..count + 3]).assign(&x);
+    let inner = wide.slice(s![1..=rows, 3..count + 3]);
+    assert_same(inner.softmax(Axis(0)).view(), soft.view(), &format!("softmax of a part {what}"));
+    let mut out = wide.clone();
+    inner.softmax_assign_into(Axis(0), &mut out.slice_mut(s![1..=rows, 3..count + 3]));
+    assert_same(out.slice(s![1..=rows, 3..count + 3]), soft.view(), &format!("into a part {what}"));
+    let around = |at: (usize, usize)| at.0 == 0 || at.0 > rows || at.1 < 3 || at.1 >= count + 3;
+    for (at, &value) in out.indexed_iter() {
+        assert!(!around(at) || value == A::from_f64(7.0), "{what} wrote beside its output: {at:?}");
+    }
+}
+
+fn shapes<A: Element>() {
+    let mut rng = StdRng::seed_from_u64(5);
+    for rows in [1, 2, 16, 63, 64, 65, 66, 80, 127, 128, 129, 512, 1023, 1024, 1025, 1040] {
+        for count in [1, 2, 7, 8, 10, 15, 16, 17, 20, 31, 33, 47, 64, 65, 80, 130] {
+            let kind = rng.random_range(0..KINDS);
+            check::<A>(rows, count, kind, &mut rng);
+        }
+    }
+    // Beyond a chunk, with last chunks of all kinds.
+    for rows in [2048, 2049, 2100, 2300, 4096, 4097, 4160, 4161, 4200, 8192, 8500] {
+        for (count, kind) in [(10, 0), (3, 6), (16, 7), (40, 1), (21, 5), (70, 6), (12, 7)] {
+            check::<A>(rows, count, kind, &mut rng);
+        }
+    }
+}
+
+#[test]
+fn columns_of_f32_have_the_bits_of_lanes() {
+    shapes::<f32>();
+}
+
+#[test]
+fn columns_of_f64_have_the_bits_of_lanes() {
+    shapes::<f64>();
+}
+
+#[test]
+fn every_kind_of_lane_has_the_same_bits_in_columns() {
+    let mut rng = StdRng::seed_from_u64(6);
+    for (rows, count) in [(20, 18), (70, 10), (200, 33), (4500, 10), (4500, 20)] {
+        for kind in 0..KINDS {
+            check::<f32>(rows, count, kind, &mut rng);
+            check::<f64>(rows, count, kind, &mut rng);
+        }
+    }
+}
+
+#[test]
+fn columns_have_the_same_bits_on_every_level() {
+    let mut rng = StdRng::seed_from_u64(7);
+    for (rows, count) in [(70, 10), (300, 65), (5000, 3), (60, 40)] {
+        let x = columns::<f32>(rows, count, 1, &mut rng);
+        let (soft, log) = (x.softmax(Axis(0)), x.log_softmax(Axis(0)));
+        for level in Level::available() {
+            let (got, got_log) = with_level(level, || (x.softmax(Axis(0)), x.log_softmax(Axis(0))));
+            assert_same(got.view(), soft.view(), &format!("{level:?} {rows} x {count}"));
+            assert_same(got_log.view(), log.view(), &format!("{level:?} {rows} x {count}, log"));
+        }
+    }
+}
+
+/// Wider than a tile.
+#[test]
+fn the_width_of_an_array_does_not_matter() {
+    let mut rng = StdRng::seed_from_u64(8);
+    for (rows, count) in [(3, 5000), (66, 2100), (70, 4097)] {
+        check::<f32>(rows, count, 0, &mut rng);
+        check::<f64>(rows, count, 1, &mut rng);
+    }
+}
