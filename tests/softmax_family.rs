@@ -147,3 +147,25 @@ fn streams_merge_in_any_grouping() {
     assert!(SoftmaxStats::new().push(1.0).push(f64::NAN).max().is_nan());
     assert!(SoftmaxStats::new().push(1.0f32).push_slice(&[f32::NAN]).logsumexp().is_nan());
 }
+
+#[test]
+fn masks_gradients_and_sums_along_the_first_axis_have_the_bits_of_the_last() {
+    for (rows, columns) in [(40, 50), (3, 17), (70, 16), (5, 1), (300, 33)] {
+        let (x, w) = (random(rows, columns, 12), random(rows, columns, 13));
+        let mask = x.mapv(|x| x > -2.0);
+        let turned = |x: &Array2<f64>| x.t().as_standard_layout().into_owned();
+        let (x_t, w_t) = (turned(&x), turned(&w));
+        let mask_t = mask.t().as_standard_layout().into_owned();
+        let (first, last) = (Axis(0), Axis(1));
+        assert_eq!(x.softmax_masked(first, &mask), x_t.softmax_masked(last, &mask_t).t());
+        assert_eq!(x.log_softmax_masked(first, &mask), x_t.log_softmax_masked(last, &mask_t).t());
+        let (y, y_t) = (x.softmax(first), x_t.softmax(last));
+        assert_eq!(softmax_backward(&y, &w, first), softmax_backward(&y_t, &w_t, last).t());
+        let (log, log_t) = (x.log_softmax(first), x_t.log_softmax(last));
+        let dx = log_softmax_backward(&log, &w, first);
+        assert_eq!(dx, log_softmax_backward(&log_t, &w_t, last).t());
+        assert_eq!(x.logsumexp(first), x_t.logsumexp(last));
+        let (both, both_t) = (x.softmax_with_logsumexp(first), x_t.softmax_with_logsumexp(last));
+        assert_eq!((both.0.view(), both.1), (both_t.0.t(), both_t.1));
+    }
+}

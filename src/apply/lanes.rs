@@ -140,9 +140,6 @@ impl<A: Element, B: Send, D: Dimension> Walk<'_, A, B, D> {
             Some(unit) if unit != axis.index() => unit,
             _ => return self.lanes(axis, f),
         };
-        if self.other.is_some() || self.mask.is_some() {
-            return self.lanes(axis, f);
-        }
         let outer = (0..shape.len())
             .find(|&outer| outer != axis.index() && outer != unit && shape[outer] > 1);
         if let Some(outer) = outer {
@@ -152,12 +149,14 @@ impl<A: Element, B: Send, D: Dimension> Walk<'_, A, B, D> {
         }
         let unit = Axis(unit);
         let x = self.x.map(|x| plane(x, axis, unit));
+        let other = self.other.map(|other| plane(other, axis, unit));
+        let mask = self.mask.map(|mask| plane(mask, axis, unit));
         let mut out = self.out.map(|out| plane(out, axis, unit));
         if let (Some(f), Some(out)) = (self.tile, &mut out) {
             return columns(f, x, out.view_mut());
         }
         let mut stat = plane(self.stat, axis, unit);
-        let (mut from, mut to) = (Vec::new(), Vec::new());
+        let (mut from, mut beside, mut keep, mut to) = (vec![], vec![], vec![], vec![]);
         let count = stat.ncols();
         for first in (0..count).step_by(TILE) {
             let range = first..count.min(first + TILE);
@@ -166,14 +165,24 @@ impl<A: Element, B: Send, D: Dimension> Walk<'_, A, B, D> {
                 (None, Some(out)) => read_tile(&out.view(), range.clone(), &mut from),
                 (None, None) => 0,
             };
+            if let Some(other) = &other {
+                read_tile(other, range.clone(), &mut beside);
+            }
+            if let Some(mask) = &mask {
+                read_tile(mask, range.clone(), &mut keep);
+            }
             if out.is_some() {
                 to.resize(from.len(), A::zero());
             }
             for (j, column) in range.clone().enumerate() {
                 let lane = j * len..(j + 1) * len;
-                let out = if out.is_some() { &mut to[lane.clone()] } else { &mut [] };
-                let stat = &mut stat[(0, column)];
-                f(Strand { x: &from[lane], other: &[], mask: &[], out, stat });
+                f(Strand {
+                    x: &from[lane.clone()],
+                    other: if other.is_some() { &beside[lane.clone()] } else { &[] },
+                    mask: if mask.is_some() { &keep[lane.clone()] } else { &[] },
+                    out: if out.is_some() { &mut to[lane] } else { &mut [] },
+                    stat: &mut stat[(0, column)],
+                });
             }
             if let Some(out) = &mut out {
                 write_tile(out, range, &to);
@@ -224,9 +233,13 @@ fn plane<S: RawData, D: Dimension>(
 }
 
 /// The columns of `x`, one after the other; returns their length.
-fn read_tile<A: Element>(x: &ArrayView2<'_, A>, range: Range<usize>, tile: &mut Vec<A>) -> usize {
+fn read_tile<T: Copy + Default>(
+    x: &ArrayView2<'_, T>,
+    range: Range<usize>,
+    tile: &mut Vec<T>,
+) -> usize {
     let len = x.nrows();
-    tile.resize(len * range.len(), A::zero());
+    tile.resize(len * range.len(), T::default());
     for (i, row) in x.rows().into_iter().enumerate() {
         match row.as_slice() {
             Some(row) => {
