@@ -14,7 +14,7 @@ mod level;
 mod vectors;
 
 pub use io::{DoubleKernel, LaneIo};
-pub(crate) use level::{Job, Kernel, run};
+pub(crate) use level::{Job, Kernel, run, run_fused};
 pub use level::{Level, with_level};
 pub use vectors::{Doubles, Singles};
 
@@ -124,6 +124,9 @@ pub trait Lane:
     /// Whether a loop has registers for all of its constants; known when this is compiled.
     #[doc(hidden)]
     fn has_room(self) -> bool;
+    /// Whether a fused multiply-add is one instruction; known when this is compiled.
+    #[doc(hidden)]
+    fn is_fused(self) -> bool;
 
     /// Evaluates `kernel` in double precision and rounds the result once to this element type.
     /// For `f64` lanes this is a plain call.

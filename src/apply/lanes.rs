@@ -152,7 +152,9 @@ impl<A: Element, B: Send, D: Dimension> Walk<'_, A, B, D> {
         let other = self.other.map(|other| plane(other, axis, unit));
         let mask = self.mask.map(|mask| plane(mask, axis, unit));
         let mut out = self.out.map(|out| plane(out, axis, unit));
-        if let (Some(f), Some(out)) = (self.tile, &mut out) {
+        if let (Some(f), Some(out)) = (self.tile, &mut out)
+            && f.takes(out.nrows())
+        {
             return columns(f, x, out.view_mut());
         }
         let mut stat = plane(self.stat, axis, unit);

@@ -25,12 +25,19 @@ type Leaf<'a, A> = &'a (dyn Fn(&mut [A]) + Sync);
 type PairLeaf<'a, A> = &'a (dyn Fn(&[A], &mut [A]) + Sync);
 
 /// Panics unless the shapes agree.
+#[inline]
 #[track_caller]
 pub(crate) fn assert_same_shape(what: &str, got: &[usize], of: &str, expected: &[usize]) {
-    assert!(
-        got == expected,
-        "the {what} must have the shape of the {of}: expected {expected:?}, got {got:?}"
-    );
+    if got != expected {
+        other_shape(what, got, of, expected);
+    }
+}
+
+#[cold]
+#[inline(never)]
+#[track_caller]
+fn other_shape(what: &str, got: &[usize], of: &str, expected: &[usize]) -> ! {
+    panic!("the {what} must have the shape of the {of}: expected {expected:?}, got {got:?}");
 }
 
 /// A new array of zeros with the shape of `x`, in its memory order where `x` is contiguous in any

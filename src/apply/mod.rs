@@ -96,7 +96,7 @@ pub(crate) fn map<A: Element, D: Dimension, O: Op>(op: O, x: &ArrayRef<A, D>) ->
         && let Some(run) = x.as_slice()
     {
         let job = Job::new();
-        let out = if run.len() <= COPY_MAX {
+        let out = if run.len() <= if O::CHEAP { COPY_CHEAP } else { COPY_MAX } {
             let mut out = run.to_vec();
             op.assign(job, run, &mut out);
             out
@@ -110,8 +110,10 @@ pub(crate) fn map<A: Element, D: Dimension, O: Op>(op: O, x: &ArrayRef<A, D>) ->
     out
 }
 
-/// The largest array that [`map`] copies before it overwrites the copy.
-const COPY_MAX: usize = 128;
+/// The largest array that [`map`] copies before it overwrites the copy: there the copy is nothing beside the
+/// operation, and for cheap operations it is as long as a pass through a block.
+const COPY_MAX: usize = 1024;
+const COPY_CHEAP: usize = 128;
 
 /// The largest array that [`map`] fills from fresh memory on one thread.
 const COLLECT_MAX: usize = 32 << 10;

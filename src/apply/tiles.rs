@@ -14,6 +14,8 @@ pub trait Columns<A>: Sync {
     /// Lanes of `len` elements, one after the other in `x`, or in `out` where there is none, into the
     /// same places of `out`; returns whether they are so short that this is done.
     fn rows(&self, x: Option<&[A]>, out: &mut [A], len: usize) -> bool;
+    /// Whether columns of this length are better walked side by side than one after the other.
+    fn takes(&self, len: usize) -> bool;
     /// Columns of this length that [`stream`](Columns::stream) should have at a time.
     fn width(&self, len: usize) -> usize;
     /// Every column of `x`, or of `out` where there is none, into the same column of `out`; returns

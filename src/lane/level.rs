@@ -126,6 +126,14 @@ impl Job {
         Self(CHOSEN.get().unwrap_or_else(Token::new))
     }
 
+    /// Whether [`run_fused`] can be used: not on x86-64 without a fused multiply-add.
+    pub(crate) fn is_fused(self) -> bool {
+        #[cfg(target_arch = "x86_64")]
+        return matches!(self.0, Token::Avx512(_) | Token::Avx2(_));
+        #[cfg(not(target_arch = "x86_64"))]
+        return true;
+    }
+
     /// Runs `f` with every call of this crate that it makes on this thread using the job's level.
     pub(crate) fn install<R>(self, f: impl FnOnce() -> R) -> R {
         let _restore = Restore(CHOSEN.replace(Some(self.0)));
@@ -154,6 +162,24 @@ pub(crate) fn run<K: Kernel>(job: Job, kernel: K) -> K::Output {
     };
     #[cfg(not(target_arch = "x86_64"))]
     let output = fearless_simd::dispatch!(job.0, simd => kernel.run(simd));
+    output
+}
+
+/// [`run`] of a kernel that is there for speed alone, without a copy for SSE2, where emulated steps take all
+/// of the time anyway.
+///
+/// # Panics
+/// If the job [is not fused](Job::is_fused).
+#[inline(always)]
+pub(crate) fn run_fused<K: Kernel>(job: Job, kernel: K) -> K::Output {
+    #[cfg(target_arch = "x86_64")]
+    let output = match job.0 {
+        Token::Avx512(simd) => vectorize(simd, kernel),
+        Token::Avx2(simd) => vectorize(simd, kernel),
+        other => panic!("a fused kernel on {other:?}"),
+    };
+    #[cfg(not(target_arch = "x86_64"))]
+    let output = run(job, kernel);
     output
 }
 

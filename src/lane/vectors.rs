@@ -82,16 +82,6 @@ macro_rules! lanes {
                     && !self.0.simd.level().is_fallback()
             }
 
-            /// Whether the level has a fused multiply-add instruction; known at compile time too.
-            #[inline(always)]
-            fn has_fma(self) -> bool {
-                let level = self.0.simd.level();
-                #[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
-                return level.as_avx2().is_some();
-                #[cfg(not(any(target_arch = "x86", target_arch = "x86_64")))]
-                return cfg!(target_arch = "aarch64") && !level.is_fallback();
-            }
-
             /// A fused multiply-add of some hundred instructions: called, so that formulas stay small.
             #[inline(never)]
             fn emulated_mul_add(self, a: Self, b: Self) -> Self {
@@ -124,7 +114,7 @@ macro_rules! lanes {
 
             #[inline(always)]
             fn mul_add(self, a: Self, b: Self) -> Self {
-                if self.has_fma() {
+                if self.is_fused() {
                     Self(self.0.mul_add_precise(a.0, b.0))
                 } else {
                     self.emulated_mul_add(a, b)
@@ -132,7 +122,7 @@ macro_rules! lanes {
             }
             #[inline(always)]
             fn mul_sub(self, a: Self, b: Self) -> Self {
-                if self.has_fma() {
+                if self.is_fused() {
                     Self(self.0.mul_sub_precise(a.0, b.0))
                 } else {
                     self.emulated_mul_add(a, -b)
@@ -140,7 +130,7 @@ macro_rules! lanes {
             }
             #[inline(always)]
             fn neg_mul_add(self, a: Self, b: Self) -> Self {
-                if self.has_fma() {
+                if self.is_fused() {
                     Self((-self.0).mul_add_precise(a.0, b.0))
                 } else {
                     (-self).emulated_mul_add(a, b)
@@ -219,7 +209,7 @@ macro_rules! lanes {
             fn split_scale_by(self, scale: Self, offset: Self) -> (Self, Self) {
                 // 1.5 · 2^mantissa keeps the sign out of the low bits.
                 let magic = offset.0 + ((3u64 << ($mantissa - 1)) as $elem + $bias as $elem);
-                let shifted = self.0.mul_add_precise(scale.0, magic);
+                let shifted = self.mul_add(scale, Self(magic)).0;
                 let bits = shifted.to_bits() << $mantissa;
                 (Self(shifted - magic), Self($inner::from_bits(bits)))
             }
@@ -262,6 +252,14 @@ macro_rules! lanes {
                 Self($inner::from_slice(self.0.simd, $table))
             }
 
+            #[inline(always)]
+            fn is_fused(self) -> bool {
+                let level = self.0.simd.level();
+                #[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
+                return level.as_avx2().is_some();
+                #[cfg(not(any(target_arch = "x86", target_arch = "x86_64")))]
+                return cfg!(target_arch = "aarch64") && !level.is_fallback();
+            }
             #[inline(always)]
             fn has_room(self) -> bool {
                 // 32 registers, each a whole vector.

@@ -34,7 +34,22 @@ impl<const N: usize, const M: usize> Table<N, M> {
     /// register first: 4 to 8 % of the time of a sigmoid.
     #[inline(always)]
     pub(crate) fn at<V: Lane>(&'static self, x: V) -> V {
+        if !x.is_fused() {
+            return self.called(x);
+        }
         let table = if x.has_room() { self } else { core::hint::black_box(self) };
+        table.inlined(x)
+    }
+
+    /// The same as a function of its own, which keeps loops with emulated steps short.
+    #[inline(never)]
+    fn called<V: Lane>(&'static self, x: V) -> V {
+        self.inlined(x)
+    }
+
+    #[inline(always)]
+    fn inlined<V: Lane>(&'static self, x: V) -> V {
+        let table = self;
         if V::SINGLE {
             by_squares(x, x * x, N, |i| x.row(&table.single[i], &[0.0; 8]))
         } else {
@@ -46,6 +61,12 @@ impl<const N: usize, const M: usize> Table<N, M> {
 /// `c[0] + c[1] x + c[2] x² + …` for one element type; at most 16 coefficients.
 #[inline(always)]
 pub(crate) fn double<V: Lane, const M: usize>(x: V, c: &[f64; M]) -> V {
+    if x.is_fused() { estrin(x, M, |i| x.splat(c[i])) } else { called(x, c) }
+}
+
+/// The same as a function of its own, which keeps loops with emulated steps short.
+#[inline(never)]
+fn called<V: Lane, const M: usize>(x: V, c: &[f64; M]) -> V {
     estrin(x, M, |i| x.splat(c[i]))
 }
 

@@ -36,6 +36,11 @@ impl<A: Element, I: Input<A>, const LOG: bool> Columns<A> for Along<I, LOG> {
         true
     }
 
+    fn takes(&self, len: usize) -> bool {
+        // Long columns of products are rare: not worth the code.
+        I::PLAIN || len <= chunk::<A>()
+    }
+
     fn width(&self, len: usize) -> usize {
         width::<A>(len)
     }
@@ -58,7 +63,7 @@ impl<A: Element, I: Input<A>, const LOG: bool> Columns<A> for Along<I, LOG> {
             memory.resize(tile, A::zero());
         }
         let memory = &mut memory[..tile];
-        if len > part {
+        if I::PLAIN && len > part {
             return Long::<'_, '_, A, I, LOG> { along: *self, x, out, memory, groups }.run();
         }
         let input = self.input;

@@ -220,6 +220,18 @@ impl<V: Lane> Exp<V> {
 /// rounding of `p`. `-∞` gives a number whose quotient rounds to zero.
 #[inline(always)]
 pub(crate) fn exp<V: Lane>(x: V, x_low: Option<V>, origin: Origin<V>) -> Exp<V> {
+    if x.is_fused() { inlined(x, x_low, origin) } else { called(x, x_low, &origin) }
+}
+
+/// The same as a function of its own: emulated steps would make every loop many times as long. Levels
+/// that emulate need no target features beyond those of the target.
+#[inline(never)]
+fn called<V: Lane>(x: V, x_low: Option<V>, origin: &Origin<V>) -> Exp<V> {
+    inlined(x, x_low, *origin)
+}
+
+#[inline(always)]
+fn inlined<V: Lane>(x: V, x_low: Option<V>, origin: Origin<V>) -> Exp<V> {
     let zero = x.splat(0.0);
     let (x, x_low) = match (x_low, origin.shift) {
         (None, None) => (x.at_least(origin.floor), None),

@@ -115,7 +115,7 @@ pub(super) fn crown_all<A: Element>(out: &mut [A]) {
 }
 
 /// Calls `f` for pieces of `x` and `out`, whole chunks but for the last.
-fn pieces<A: Element>(x: &[A], out: &mut [A], count: usize, f: &(impl Fn(&[A], &mut [A]) + Sync)) {
+fn pieces<A: Element>(x: &[A], out: &mut [A], count: usize, f: &(dyn Fn(&[A], &mut [A]) + Sync)) {
     let chunks = x.len().div_ceil(chunk::<A>());
     if count < 2 || chunks < 2 {
         return f(x, out);

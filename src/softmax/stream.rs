@@ -17,7 +17,7 @@ use super::lane::deepest;
 use super::sum::{SHORT, Sum, chunk, is_shifted, mode, suffices};
 use super::wide::{Wide, power_of_two};
 use crate::element::Element;
-use crate::lane::{Job, run};
+use crate::lane::{Job, run_fused as run};
 
 mod numbers;
 mod passes;
@@ -45,7 +45,7 @@ pub(super) fn stream<A: Element, const LOG: bool>(
     out: &mut ArrayViewMut2<'_, A>,
 ) -> bool {
     let (rows, columns) = out.dim();
-    if rows == 0 || x.is_none() && rows > chunk::<A>() {
+    if !job.is_fused() || rows == 0 || x.is_none() && rows > chunk::<A>() {
         return false;
     }
     if let Some(flat) = flat::<A>(rows, columns)

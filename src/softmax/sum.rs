@@ -373,7 +373,7 @@ pub(crate) fn each_chunk<A: Element>(
     x: &[A],
     out: &mut [A],
     sums: &mut [Sum<A>],
-    f: &(impl Fn(&[A], &mut [A], &mut Sum<A>) + Sync),
+    f: &(dyn Fn(&[A], &mut [A], &mut Sum<A>) + Sync),
 ) {
     let size = chunk::<A>();
     if pieces < 2 || sums.len() < 2 {
