@@ -284,7 +284,8 @@ impl<A: Element, const LOG: bool> Stream<'_, '_, A, LOG> {
         for (index, exponents) in sums.exponents.iter().enumerate() {
             let (rows, last) = (self.rows(index), index + 1 == sums.exponents.len());
             let same = exponents.iter().zip(&sums.lanes).all(|(&e, sum)| distance(e, sum) == 0);
-            let rare = (!LOG && !(same && crowns.is_none())).then(|| {
+            let plain = LOG || same && crowns.is_none();
+            let rare = (!plain).then(|| {
                 let power = |(&e, sum)| A::from_f64(power_of_two(distance(e, sum)));
                 let powers: Vec<A> = exponents.iter().zip(&sums.lanes).map(power).collect();
                 let none = vec![A::zero(); factors[0].len()];

@@ -366,6 +366,9 @@ pub(crate) fn suffices(all: Wide, largest: Wide) -> bool {
     all.high >= 2.0 * largest.high
 }
 
+/// What is done with a chunk, its part of the output and its sum.
+type Visit<'a, A> = &'a (dyn Fn(&[A], &mut [A], &mut Sum<A>) + Sync);
+
 /// Calls `f` for each chunk of a lane, its part of `out` (empty where the lane has none) and its sum,
 /// on several threads where there are several pieces.
 pub(crate) fn each_chunk<A: Element>(
@@ -373,7 +376,7 @@ pub(crate) fn each_chunk<A: Element>(
     x: &[A],
     out: &mut [A],
     sums: &mut [Sum<A>],
-    f: &(dyn Fn(&[A], &mut [A], &mut Sum<A>) + Sync),
+    f: Visit<'_, A>,
 ) {
     let size = chunk::<A>();
     if pieces < 2 || sums.len() < 2 {
