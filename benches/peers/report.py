@@ -20,7 +20,10 @@ PLOTTED = {"ours": "#d62728", "torch": "#ff7f0e", "jax": "#2ca02c", "onnxruntime
 def processor():
     try:
         lines = Path("/proc/cpuinfo").read_text().splitlines()
-        return next(line.split(":")[1].strip() for line in lines if line.startswith("model name"))
+        name = next(line.split(":")[1].strip() for line in lines if line.startswith("model name"))
+        flags = next((line.split() for line in lines if line.startswith("flags")), [])
+        widest = next((label for flag, label in [("avx512f", "AVX-512"), ("avx2", "AVX2")] if flag in flags), None)
+        return f"{name} with {widest}" if widest else name
     except (OSError, StopIteration):
         return platform.processor()
 

@@ -5,7 +5,7 @@ use super::exp::{exp_m1_pair, split};
 use super::wide::{Grade, wide};
 use crate::lane::Lane;
 
-/// `factor · (eᶻ − 1)` for `z = x + low <= 0`, within 0.94 ULP.
+/// `factor · (eᶻ − 1)` for `z = x + low <= 0`, within 0.84 ULP.
 #[inline(always)]
 pub(crate) fn exp_m1_below<V: Lane>(x: V, low: Option<V>, factor: Pair<V>) -> V {
     exp_m1_pair(x.at_least(x.constant(-20.0, -40.0)), low).times_pair(factor).round()

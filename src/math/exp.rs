@@ -146,7 +146,7 @@ pub fn exp<V: Lane>(x: V) -> V {
 /// is about 2^-27 (f32), 2^-57 (f64), also near 0.
 #[inline(always)]
 pub(crate) fn exp_m1_pair<V: Lane>(x: V, low: Option<V>) -> Pair<V> {
-    let e = split(x, low, 0);
+    let e = if V::SINGLE { split(x, low, 0) } else { split_careful::<V, true>(x, low, 0) };
     // (2^k − 1) + 2^k p: the first is zero or the larger one.
     let base = e.scale - 1.0;
     let high = e.scale.mul_add(e.p, base);
