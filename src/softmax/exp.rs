@@ -223,8 +223,8 @@ pub(crate) fn exp<V: Lane>(x: V, x_low: Option<V>, origin: Origin<V>) -> Exp<V> 
     if x.is_fused() { inlined(x, x_low, origin) } else { called(x, x_low, &origin) }
 }
 
-/// The same as a function of its own: emulated steps would make every loop many times as long. Levels
-/// that emulate need no target features beyond those of the target.
+/// The same as a function of its own: emulated steps would make every loop many times as long. On x86-64 the
+/// level that emulates needs no target features beyond those of the target.
 #[inline(never)]
 fn called<V: Lane>(x: V, x_low: Option<V>, origin: &Origin<V>) -> Exp<V> {
     inlined(x, x_low, *origin)

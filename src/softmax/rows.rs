@@ -50,6 +50,16 @@ impl<A: Element, I: Input<A>, const LOG: bool> Kernel for Rows<'_, A, I, LOG> {
     }
 }
 
+/// The largest key of each lane.
+#[inline(always)]
+fn tops<S: Simd, A: Element, I: Input<A>>(simd: S, input: I, x: &[A], len: usize) -> [A; TOGETHER] {
+    let mut tops = [A::zero(); TOGETHER];
+    for (top, x) in tops.iter_mut().zip(x.chunks_exact(len)) {
+        *top = max(simd, input, x);
+    }
+    tops
+}
+
 #[inline(always)]
 fn quotients<S: Simd, A: Element, I: Input<A>>(
     simd: S,
@@ -59,10 +69,7 @@ fn quotients<S: Simd, A: Element, I: Input<A>>(
     len: usize,
 ) {
     let constants = Constants::new();
-    let mut tops = [A::zero(); TOGETHER];
-    for (top, x) in tops.iter_mut().zip(x.chunks_exact(len)) {
-        *top = max(simd, input, x);
-    }
+    let tops = tops(simd, input, x, len);
     let mut sums = [Wide::ZERO; TOGETHER];
     for ((start, &top), sum) in (0..x.len()).step_by(len).zip(&tops).zip(&mut sums) {
         let top = A::Lanes::<S>::fill(simd, top);
@@ -97,10 +104,7 @@ fn logarithms<S: Simd, A: Element, I: Input<A>>(
     len: usize,
 ) {
     let constants = Constants::new();
-    let mut tops = [A::zero(); TOGETHER];
-    for (top, x) in tops.iter_mut().zip(x.chunks_exact(len)) {
-        *top = max(simd, input, x);
-    }
+    let tops = tops(simd, input, x, len);
     let mut logs = [A::zero(); TOGETHER];
     for ((start, &top), log) in (0..x.len()).step_by(len).zip(&tops).zip(&mut logs) {
         let x = (&x[start..], len);
