@@ -18,6 +18,10 @@ pub(crate) use level::{Job, Kernel, run, run_fused};
 pub use level::{Level, with_level};
 pub use vectors::{Doubles, Singles};
 
+/// What the first half of a formula hands to the second; see `Elementwise::begin`.
+#[doc(hidden)]
+pub type Half<V> = [V; 3];
+
 pub(crate) mod sealed {
     /// Nobody else implements the traits of this module.
     pub trait Sealed {}

@@ -1,5 +1,5 @@
-use super::{Bounds, Cost, Elementwise, Spec};
-use crate::lane::{DoubleKernel, Lane};
+use super::{Bounds, Cost, Elementwise, Halved, Spec};
+use crate::lane::{DoubleKernel, Half, Lane};
 use crate::math::{Pair, elu};
 
 /// Continuously differentiable exponential linear unit.
@@ -54,16 +54,25 @@ impl Elementwise for Celu {
     const COST: Cost = Cost::Moderate;
     const BOUNDS: Option<Bounds> =
         Some(Bounds { f32: 0.51, f64: 0.82, derivative_f32: 0.54, derivative_f64: 0.78 });
+    const HALVED: Halved = Halved::Double;
 
     #[inline(always)]
     fn eval<V: Lane>(self, x: V) -> V {
         if V::SINGLE {
             return x.through_double(Value { alpha: f64::from(self.alpha as f32) });
         }
-        let zero = x.splat(0.0);
-        let z = self.argument(x.at_most(zero));
-        let below = elu::exp_m1_below(z.high, Some(z.low), Pair::exact(x.splat(self.alpha)));
-        (below + x.at_least(zero)).copysign(x)
+        self.finish(x, self.begin(x))
+    }
+
+    #[inline(always)]
+    fn begin<V: Lane>(self, x: V) -> Half<V> {
+        let z = self.argument(x.at_most(x.splat(0.0)));
+        elu::begin(z.high, Some(z.low))
+    }
+    #[inline(always)]
+    fn finish<V: Lane>(self, x: V, half: Half<V>) -> V {
+        let below = elu::exp_m1_below(half, Pair::exact(x.splat(self.alpha)));
+        (below + x.at_least(x.splat(0.0))).copysign(x)
     }
 
     #[inline(always)]

@@ -1,5 +1,5 @@
-use super::{Bounds, Cost, Elementwise, Spec};
-use crate::lane::{DoubleKernel, Lane};
+use super::{Bounds, Cost, Elementwise, Halved, Spec};
+use crate::lane::{DoubleKernel, Half, Lane};
 use crate::math::{Pair, elu, exp};
 
 /// Exponential linear unit.
@@ -51,16 +51,27 @@ impl Elementwise for Elu {
     const COST: Cost = Cost::Moderate;
     const BOUNDS: Option<Bounds> =
         Some(Bounds { f32: 0.88, f64: 0.82, derivative_f32: 0.54, derivative_f64: 0.78 });
+    const HALVED: Halved = Halved::Double;
 
     #[inline(always)]
     fn eval<V: Lane>(self, x: V) -> V {
-        let (zero, alpha) = (x.splat(0.0), x.splat(self.alpha));
-        let z = x.at_most(zero);
         if V::SINGLE {
+            let (zero, alpha) = (x.splat(0.0), x.splat(self.alpha));
+            let z = x.at_most(zero);
             return exp::exp_m1_short(z.at_least(x.splat(-20.0)), alpha) + x.at_least(zero);
         }
-        let below = elu::exp_m1_below(z, None, Pair::exact(alpha));
-        (below + x.at_least(zero)).copysign(x * alpha)
+        self.finish(x, self.begin(x))
+    }
+
+    #[inline(always)]
+    fn begin<V: Lane>(self, x: V) -> Half<V> {
+        elu::begin(x.at_most(x.splat(0.0)), None)
+    }
+    #[inline(always)]
+    fn finish<V: Lane>(self, x: V, half: Half<V>) -> V {
+        let alpha = x.splat(self.alpha);
+        let below = elu::exp_m1_below(half, Pair::exact(alpha));
+        (below + x.at_least(x.splat(0.0))).copysign(x * alpha)
     }
 
     #[inline(always)]

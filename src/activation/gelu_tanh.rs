@@ -1,5 +1,5 @@
-use super::{Bounds, Cost, Elementwise, Spec};
-use crate::lane::{DoubleKernel, Lane, Mask};
+use super::{Bounds, Cost, Elementwise, Halved, Spec};
+use crate::lane::{DoubleKernel, Half, Lane, Mask};
 use crate::math::poly;
 use crate::math::{Pair, gate};
 
@@ -64,16 +64,25 @@ impl Elementwise for GeluTanh {
     const COST: Cost = Cost::Heavy;
     const BOUNDS: Option<Bounds> =
         Some(Bounds { f32: 0.54, f64: 0.76, derivative_f32: 0.51, derivative_f64: 1.1 });
+    const HALVED: Halved = Halved::Double;
 
     #[inline(always)]
     fn eval<V: Lane>(self, x: V) -> V {
         if V::SINGLE {
             return x.through_double(Value);
         }
+        self.finish(x, self.begin(x))
+    }
+
+    #[inline(always)]
+    fn begin<V: Lane>(self, x: V) -> Half<V> {
+        let w = twice_u(x.at_least(x.splat(FLOOR)).at_most(x.splat(TOP)), C3);
+        gate::gate_begin(w.high, Some(w.low))
+    }
+    #[inline(always)]
+    fn finish<V: Lane>(self, x: V, half: Half<V>) -> V {
         let x = x.at_least(x.splat(FLOOR));
-        let top = x.splat(TOP);
-        let w = twice_u(x.at_most(top), C3);
-        V::select(x.gt(top), x, gate::gate(x, w.high, Some(w.low)))
+        V::select(x.gt(x.splat(TOP)), x, gate::gate_finish(x, half))
     }
 
     #[inline(always)]

@@ -1,5 +1,6 @@
-use super::{Bounds, Cost, Elementwise, Spec};
-use crate::lane::Lane;
+use super::{Bounds, Cost, Elementwise, Halved, Spec};
+use crate::lane::{Half, Lane};
+use crate::math::ln::{softplus_begin, softplus_finish};
 use crate::math::{sigmoid, softplus};
 
 /// Logarithm of the sigmoid.
@@ -25,10 +26,20 @@ impl Elementwise for LogSigmoid {
     const COST: Cost = Cost::Heavy;
     const BOUNDS: Option<Bounds> =
         Some(Bounds { f32: 0.55, f64: 0.77, derivative_f32: 0.91, derivative_f64: 0.9 });
+    const HALVED: Halved = Halved::Double;
 
     #[inline(always)]
     fn eval<V: Lane>(self, x: V) -> V {
         -softplus(-x)
+    }
+
+    #[inline(always)]
+    fn begin<V: Lane>(self, x: V) -> Half<V> {
+        softplus_begin(-x, 1.0)
+    }
+    #[inline(always)]
+    fn finish<V: Lane>(self, x: V, half: Half<V>) -> V {
+        -softplus_finish(-x, 1.0, half)
     }
 
     #[inline(always)]

@@ -1,5 +1,5 @@
-use super::{Bounds, Cost, Elementwise, Spec};
-use crate::lane::{DoubleKernel, Lane, Mask};
+use super::{Bounds, Cost, Elementwise, Halved, Spec};
+use crate::lane::{DoubleKernel, Half, Lane, Mask};
 use crate::math::Pair;
 use crate::math::exp::split;
 use crate::math::poly::from_root;
@@ -59,17 +59,28 @@ impl Elementwise for Mish {
     const COST: Cost = Cost::Heavy;
     const BOUNDS: Option<Bounds> =
         Some(Bounds { f32: 0.54, f64: 0.75, derivative_f32: 0.51, derivative_f64: 1.0 });
+    const HALVED: Halved = Halved::Double;
 
     #[inline(always)]
     fn eval<V: Lane>(self, x: V) -> V {
         if V::SINGLE {
             return x.through_double(Value);
         }
+        self.finish(x, self.begin(x))
+    }
+
+    #[inline(always)]
+    fn begin<V: Lane>(self, x: V) -> Half<V> {
+        let e = split(x.at_least(x.splat(FLOOR.1)).at_most(x.splat(TOP)), None, OFFSET);
+        [e.p, e.low, e.scale]
+    }
+    #[inline(always)]
+    fn finish<V: Lane>(self, x: V, half: Half<V>) -> V {
         // From 40 on, x itself; the bound gives the select a computed value and keeps infinity out.
         let x = x.at_least(x.splat(FLOOR.1));
         let top = x.splat(TOP);
         let z = x.at_most(top);
-        let e = Exp::of(z);
+        let e = Exp::from(half);
         // n = e^x (e^x + 2) before its power of two, and n + 2.
         let n = e.mantissa.times_pair(plus(e.value, 2.0));
         let above = n.scale(e.power);
@@ -86,7 +97,7 @@ impl Elementwise for Mish {
             return x.through_double(Slope);
         }
         let z = x.at_least(x.splat(FLOOR.1)).at_most(x.splat(TOP));
-        let e = Exp::of(z);
+        let e = Exp::from(self.begin(z));
         // w = 4 (x + 1) + e^x (4x + 6 + e^x (4 + e^x)), d = 2 + e^x (2 + e^x), mish' = e^x w / d².
         let four = z * 4.0;
         let inner = add(Pair::two_sum(four, z.splat(6.0)), e.value.times_pair(plus(e.value, 4.0)));
@@ -118,11 +129,10 @@ struct Exp<V> {
 
 impl<V: Lane> Exp<V> {
     #[inline(always)]
-    fn of(x: V) -> Self {
-        let e = split(x, None, OFFSET);
-        let mantissa = Pair::sum(x.splat(1.0), e.p).plus_low(e.low);
-        let power = e.scale * 2f64.powi(-OFFSET);
-        Self { mantissa, scale: e.scale, power, value: mantissa.scale(power) }
+    fn from([p, low, scale]: Half<V>) -> Self {
+        let mantissa = Pair::sum(p.splat(1.0), p).plus_low(low);
+        let power = scale * 2f64.powi(-OFFSET);
+        Self { mantissa, scale, power, value: mantissa.scale(power) }
     }
 }
 

@@ -6,7 +6,7 @@ use ndarray::{Array, ArrayBase, ArrayRef, DataMut, Dimension};
 
 use crate::apply::{self, Eval, Slope};
 use crate::element::Element;
-use crate::lane::Lane;
+use crate::lane::{Half, Lane};
 
 /// An element-wise function with its derivative, applied to arrays by the verbs below.
 ///
@@ -44,11 +44,29 @@ pub trait Elementwise: Copy + Send + Sync {
     /// The largest errors, measured; `None` for functions that nobody has measured.
     const BOUNDS: Option<Bounds> = None;
 
+    /// For which elements loops use [`begin`](Elementwise::begin) and [`finish`](Elementwise::finish).
+    #[doc(hidden)]
+    const HALVED: Halved = Halved::No;
+
     /// `f(x)`.
     fn eval<V: Lane>(self, x: V) -> V;
 
     /// `f'(x)`.
     fn derivative<V: Lane>(self, x: V) -> V;
+
+    /// The first half of the formula: `f(x)` is `finish(x, begin(x))`. Loops run the second half of one vector
+    /// beside the first half of another, which does not wait for it.
+    #[doc(hidden)]
+    #[inline(always)]
+    fn begin<V: Lane>(self, x: V) -> Half<V> {
+        [x; 3]
+    }
+    /// The second half, with the bits of [`eval`](Elementwise::eval).
+    #[doc(hidden)]
+    #[inline(always)]
+    fn finish<V: Lane>(self, x: V, _half: Half<V>) -> V {
+        self.eval(x)
+    }
 
     /// A new array of `f(x)`, in the memory order of `x` where `x` is contiguous in any order, else
     /// in C order, as [`mapv`](ndarray::ArrayRef::mapv).
@@ -184,6 +202,17 @@ pub trait Elementwise: Copy + Send + Sync {
     fn gate_inplace<A: Element, D: Dimension>(self, x: &ArrayRef<A, D>, a: &mut ArrayRef<A, D>) {
         apply::scale_inplace(Eval(self), x, "gated array", a);
     }
+}
+
+/// For which elements a formula is there in two halves.
+#[doc(hidden)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Halved {
+    No,
+    /// For `f64`.
+    Double,
+    /// For `f32` and `f64`.
+    Both,
 }
 
 /// Largest errors of an activation in units in the last place (ULP) of the exact value, over the

@@ -1,5 +1,5 @@
-use super::{Bounds, Cost, Elementwise, Spec};
-use crate::lane::{DoubleKernel, Lane};
+use super::{Bounds, Cost, Elementwise, Halved, Spec};
+use crate::lane::{DoubleKernel, Half, Lane};
 use crate::math::gate;
 
 /// The decimal number 1.702 as the nearest `f64` and the rest.
@@ -33,10 +33,20 @@ impl Elementwise for QuickGelu {
     const COST: Cost = Cost::Moderate;
     const BOUNDS: Option<Bounds> =
         Some(Bounds { f32: 0.54, f64: 0.76, derivative_f32: 0.51, derivative_f64: 1.96 });
+    const HALVED: Halved = Halved::Double;
 
     #[inline(always)]
     fn eval<V: Lane>(self, x: V) -> V {
-        if V::SINGLE { x.through_double(Value) } else { gate::swish(x, SCALE) }
+        if V::SINGLE { x.through_double(Value) } else { self.finish(x, self.begin(x)) }
+    }
+
+    #[inline(always)]
+    fn begin<V: Lane>(self, x: V) -> Half<V> {
+        gate::swish_begin(x, SCALE)
+    }
+    #[inline(always)]
+    fn finish<V: Lane>(self, x: V, half: Half<V>) -> V {
+        gate::swish_finish(x, SCALE.0, half)
     }
 
     #[inline(always)]

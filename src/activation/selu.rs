@@ -1,5 +1,5 @@
-use super::{Bounds, Cost, Elementwise, Spec};
-use crate::lane::{DoubleKernel, Lane};
+use super::{Bounds, Cost, Elementwise, Halved, Spec};
+use crate::lane::{DoubleKernel, Half, Lane};
 use crate::math::{Pair, elu};
 
 /// λ = 1.0507009873554804934193349852946 as the nearest `f64` below and the rest.
@@ -36,15 +36,24 @@ impl Elementwise for Selu {
     const COST: Cost = Cost::Moderate;
     const BOUNDS: Option<Bounds> =
         Some(Bounds { f32: 0.51, f64: 0.84, derivative_f32: 0.54, derivative_f64: 0.77 });
+    const HALVED: Halved = Halved::Double;
 
     #[inline(always)]
     fn eval<V: Lane>(self, x: V) -> V {
         if V::SINGLE {
             return x.through_double(Value);
         }
-        let zero = x.splat(0.0);
-        let below = elu::exp_m1_below(x.at_most(zero), None, Pair::constant(x, LAMBDA_ALPHA));
-        let above = x.at_least(zero);
+        self.finish(x, self.begin(x))
+    }
+
+    #[inline(always)]
+    fn begin<V: Lane>(self, x: V) -> Half<V> {
+        elu::begin(x.at_most(x.splat(0.0)), None)
+    }
+    #[inline(always)]
+    fn finish<V: Lane>(self, x: V, half: Half<V>) -> V {
+        let below = elu::exp_m1_below(half, Pair::constant(x, LAMBDA_ALPHA));
+        let above = x.at_least(x.splat(0.0));
         (below + above.mul_add(x.splat(LAMBDA.0), above * LAMBDA.1)).copysign(x)
     }
 

@@ -1,5 +1,5 @@
-use super::{Bounds, Cost, Elementwise, Spec};
-use crate::lane::Lane;
+use super::{Bounds, Cost, Elementwise, Halved, Spec};
+use crate::lane::{Half, Lane};
 use crate::math::{self, gate};
 
 /// Logistic sigmoid, `1 / (1 + e⁻ˣ)`.
@@ -30,10 +30,20 @@ impl Elementwise for Sigmoid {
     const COST: Cost = Cost::Moderate;
     const BOUNDS: Option<Bounds> =
         Some(Bounds { f32: 0.91, f64: 0.92, derivative_f32: 0.54, derivative_f64: 0.76 });
+    const HALVED: Halved = Halved::Both;
 
     #[inline(always)]
     fn eval<V: Lane>(self, x: V) -> V {
         math::sigmoid(x)
+    }
+
+    #[inline(always)]
+    fn begin<V: Lane>(self, x: V) -> Half<V> {
+        gate::sigmoid_begin(x)
+    }
+    #[inline(always)]
+    fn finish<V: Lane>(self, _x: V, half: Half<V>) -> V {
+        gate::sigmoid_finish(half)
     }
 
     #[inline(always)]

@@ -1,5 +1,5 @@
-use super::{Bounds, Cost, Elementwise, Spec};
-use crate::lane::{DoubleKernel, Lane};
+use super::{Bounds, Cost, Elementwise, Halved, Spec};
+use crate::lane::{DoubleKernel, Half, Lane};
 use crate::math::{self, gate};
 
 /// Sigmoid linear unit, `x · σ(x)`.
@@ -32,10 +32,20 @@ impl Elementwise for Silu {
     const COST: Cost = Cost::Moderate;
     const BOUNDS: Option<Bounds> =
         Some(Bounds { f32: 0.83, f64: 0.75, derivative_f32: 0.51, derivative_f64: 1.5 });
+    const HALVED: Halved = Halved::Both;
 
     #[inline(always)]
     fn eval<V: Lane>(self, x: V) -> V {
         math::silu(x)
+    }
+
+    #[inline(always)]
+    fn begin<V: Lane>(self, x: V) -> Half<V> {
+        gate::sigmoid_begin(x)
+    }
+    #[inline(always)]
+    fn finish<V: Lane>(self, x: V, half: Half<V>) -> V {
+        gate::silu_finish(x, half)
     }
 
     #[inline(always)]

@@ -1,8 +1,8 @@
-use super::{Bounds, Cost, Elementwise, Spec};
-use crate::lane::{DoubleKernel, Lane};
+use super::{Bounds, Cost, Elementwise, Halved, Spec};
+use crate::lane::{DoubleKernel, Half, Lane};
 use crate::math::Pair;
 use crate::math::gate::{clamp, gate};
-use crate::math::ln::softplus_scaled;
+use crate::math::ln::{softplus_begin, softplus_finish, softplus_scaled};
 use crate::math::wide::{Grade, wide};
 
 /// Softplus, a smooth ReLU.
@@ -52,10 +52,20 @@ impl Elementwise for Softplus {
     const COST: Cost = Cost::Heavy;
     const BOUNDS: Option<Bounds> =
         Some(Bounds { f32: 0.55, f64: 0.77, derivative_f32: 0.53, derivative_f64: 0.77 });
+    const HALVED: Halved = Halved::Double;
 
     #[inline(always)]
     fn eval<V: Lane>(self, x: V) -> V {
         softplus_scaled(x, self.beta)
+    }
+
+    #[inline(always)]
+    fn begin<V: Lane>(self, x: V) -> Half<V> {
+        softplus_begin(x, self.beta)
+    }
+    #[inline(always)]
+    fn finish<V: Lane>(self, x: V, half: Half<V>) -> V {
+        softplus_finish(x, self.beta, half)
     }
 
     #[inline(always)]

@@ -1,5 +1,5 @@
-use super::{Bounds, Cost, Elementwise, Spec};
-use crate::lane::{DoubleKernel, Lane};
+use super::{Bounds, Cost, Elementwise, Halved, Spec};
+use crate::lane::{DoubleKernel, Half, Lane};
 use crate::math::gate;
 
 /// Swish: SiLU with a scale inside the sigmoid.
@@ -36,6 +36,12 @@ impl Swish {
     pub const fn new(beta: f64) -> Self {
         Self { beta }
     }
+
+    /// The sign of beta as a factor.
+    #[inline(always)]
+    fn sign(self) -> f64 {
+        if self.beta < 0.0 { -1.0 } else { 1.0 }
+    }
 }
 
 impl Spec for Swish {
@@ -51,14 +57,23 @@ impl Elementwise for Swish {
     const COST: Cost = Cost::Moderate;
     const BOUNDS: Option<Bounds> =
         Some(Bounds { f32: 0.54, f64: 0.75, derivative_f32: 0.51, derivative_f64: 1.5 });
+    const HALVED: Halved = Halved::Double;
 
     #[inline(always)]
     fn eval<V: Lane>(self, x: V) -> V {
         if V::SINGLE {
             return x.through_double(Value { beta: f64::from(self.beta as f32) });
         }
-        let sign = if self.beta < 0.0 { -1.0 } else { 1.0 };
-        gate::swish(x * sign, (self.beta.abs(), 0.0)) * sign
+        self.finish(x, self.begin(x))
+    }
+
+    #[inline(always)]
+    fn begin<V: Lane>(self, x: V) -> Half<V> {
+        gate::swish_begin(x * self.sign(), (self.beta.abs(), 0.0))
+    }
+    #[inline(always)]
+    fn finish<V: Lane>(self, x: V, half: Half<V>) -> V {
+        gate::swish_finish(x * self.sign(), self.beta.abs(), half) * self.sign()
     }
 
     #[inline(always)]
@@ -66,8 +81,7 @@ impl Elementwise for Swish {
         if V::SINGLE {
             return x.through_double(Slope { beta: f64::from(self.beta as f32) });
         }
-        let sign = if self.beta < 0.0 { -1.0 } else { 1.0 };
-        gate::swish_slope(x * sign, (self.beta.abs(), 0.0))
+        gate::swish_slope(x * self.sign(), (self.beta.abs(), 0.0))
     }
 }
 

@@ -1,5 +1,5 @@
-use super::{Bounds, Cost, Elementwise, Spec};
-use crate::lane::{DoubleKernel, Lane};
+use super::{Bounds, Cost, Elementwise, Halved, Spec};
+use crate::lane::{DoubleKernel, Half, Lane};
 use crate::math::{self, tanh};
 
 /// Hyperbolic tangent, `2 σ(2x) − 1`.
@@ -28,10 +28,20 @@ impl Elementwise for Tanh {
     const COST: Cost = Cost::Moderate;
     const BOUNDS: Option<Bounds> =
         Some(Bounds { f32: 0.54, f64: 0.91, derivative_f32: 0.54, derivative_f64: 0.77 });
+    const HALVED: Halved = Halved::Both;
 
     #[inline(always)]
     fn eval<V: Lane>(self, x: V) -> V {
         math::tanh(x)
+    }
+
+    #[inline(always)]
+    fn begin<V: Lane>(self, x: V) -> Half<V> {
+        tanh::begin(x)
+    }
+    #[inline(always)]
+    fn finish<V: Lane>(self, x: V, half: Half<V>) -> V {
+        tanh::finish(x, half)
     }
 
     #[inline(always)]

@@ -5,7 +5,7 @@
 
 use fearless_simd::Simd;
 
-use super::Op;
+use super::{Op, halves};
 use crate::element::Element;
 use crate::lane::{Job, Kernel, LaneIo, run};
 
@@ -37,6 +37,9 @@ impl<A: Element, O: Op> Kernel for Assign<'_, A, O> {
                 op.apply(A::Lanes::<S>::load(simd, &x[tail..])).store(&mut out[tail..]);
             }
             return;
+        }
+        if halves::are_there::<A, O, S>() {
+            return halves::assign(simd, op, x, out);
         }
         // One copy of a long formula: the second round, of one vector, is the tail.
         let (mut start, mut end) = (0, x.len() - x.len() % A::WIDTH);

@@ -5,6 +5,7 @@
 //! and runs one loop ([`elementwise`] or [`lanes`]). Nothing here knows any activation.
 
 pub(crate) mod elementwise;
+mod halves;
 mod lanes;
 mod layout;
 mod panels;
@@ -14,9 +15,9 @@ mod tiles;
 
 use ndarray::{Array, ArrayRef, Dimension};
 
-use crate::activation::{Cost, Elementwise};
+use crate::activation::{Cost, Elementwise, Halved};
 use crate::element::Element;
-use crate::lane::{Job, Lane};
+use crate::lane::{Half, Job, Lane};
 
 pub(crate) use self::elementwise::copy_short;
 pub(crate) use self::lanes::{Strand, Walk, assert_axis};
@@ -29,6 +30,17 @@ pub(crate) use self::tiles::{Columns, GROUPS, map_rows, read_rows, write_rows};
 pub(crate) trait Op: Copy + Send + Sync {
     const COST: Cost;
     fn apply<V: Lane>(self, x: V) -> V;
+
+    /// As [`Elementwise::HALVED`].
+    const HALVED: Halved = Halved::No;
+    #[inline(always)]
+    fn begin<V: Lane>(self, x: V) -> Half<V> {
+        [x; 3]
+    }
+    #[inline(always)]
+    fn finish<V: Lane>(self, x: V, _half: Half<V>) -> V {
+        self.apply(x)
+    }
 
     /// Cheap operations have loops of their own for every verb. The others are compiled once, in the
     /// loop of [`assign`](Op::assign): a pass through the first-level cache is nothing to them.
@@ -74,9 +86,18 @@ pub(crate) struct Slope<T>(pub(crate) T);
 
 impl<T: Elementwise> Op for Eval<T> {
     const COST: Cost = T::COST;
+    const HALVED: Halved = T::HALVED;
     #[inline(always)]
     fn apply<V: Lane>(self, x: V) -> V {
         self.0.eval(x)
+    }
+    #[inline(always)]
+    fn begin<V: Lane>(self, x: V) -> Half<V> {
+        self.0.begin(x)
+    }
+    #[inline(always)]
+    fn finish<V: Lane>(self, x: V, half: Half<V>) -> V {
+        self.0.finish(x, half)
     }
 }
 

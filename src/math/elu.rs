@@ -1,14 +1,21 @@
 //! The exponential below zero with a factor: `elu`, `selu`, `celu` and their slopes.
 
 use super::Pair;
-use super::exp::{exp_m1_pair, split};
+use super::exp::{exp_m1_pair, split, split_careful};
 use super::wide::{Grade, wide};
-use crate::lane::Lane;
+use crate::lane::{Half, Lane};
 
-/// `factor · (eᶻ − 1)` for `z = x + low <= 0`, within 0.84 ULP.
+/// The exponential of `z = x + low <= 0` for [`exp_m1_below`]; `f64` lanes only.
 #[inline(always)]
-pub(crate) fn exp_m1_below<V: Lane>(x: V, low: Option<V>, factor: Pair<V>) -> V {
-    exp_m1_pair(x.at_least(x.constant(-20.0, -40.0)), low).times_pair(factor).round()
+pub(crate) fn begin<V: Lane>(x: V, low: Option<V>) -> Half<V> {
+    let e = split_careful::<V, true>(x.at_least(x.splat(-40.0)), low, 0);
+    [e.p, e.low, e.scale]
+}
+
+/// `factor · (eᶻ − 1)` after [`begin`], within 0.84 ULP.
+#[inline(always)]
+pub(crate) fn exp_m1_below<V: Lane>([p, low, scale]: Half<V>, factor: Pair<V>) -> V {
+    exp_m1_pair(p, low, scale).times_pair(factor).round()
 }
 
 /// `factor · eᶻ` for `z = x + low <= 0`, within 0.78 ULP, subnormal results included; `f64` lanes only.

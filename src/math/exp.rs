@@ -4,7 +4,7 @@
 //! `p` is `eʳ − 1` rounded to one lane and `low` what that rounding left out.
 
 use super::Pair;
-use super::poly::{self, Table};
+use super::poly::Table;
 use super::wide::{Grade, wide};
 use crate::lane::{DoubleKernel, Lane, Mask};
 
@@ -82,8 +82,7 @@ pub(crate) fn split_careful<V: Lane, const CAREFUL: bool>(
     let (high, ln_low, scale) = reduced(x, offset);
     let r = high - ln_low;
     // The low part of the reduction goes into the small terms: the rounding of r does not count.
-    let q = if CAREFUL { poly::nested(r, &Q_DOUBLE) } else { Q.at(r) };
-    let rest = (r * r).neg_mul_add(q, ln_low);
+    let rest = (r * r).neg_mul_add(Q.at(r), ln_low);
     let p = high - rest;
     let mut left = (high - p) - rest;
     if CAREFUL {
@@ -142,16 +141,15 @@ pub fn exp<V: Lane>(x: V) -> V {
     y
 }
 
-/// `eˣ − 1` as a pair, for `x + low` in `[-40, 43]` (f32) or `[-700, 660]` (f64). The relative error
-/// is about 2^-27 (f32), 2^-57 (f64), also near 0.
+/// `eˣ − 1` as a pair from [`split_careful`] with offset 0, for `x + low` in `[-700, 660]`. The relative error
+/// is about 2^-57, also near 0.
 #[inline(always)]
-pub(crate) fn exp_m1_pair<V: Lane>(x: V, low: Option<V>) -> Pair<V> {
-    let e = if V::SINGLE { split(x, low, 0) } else { split_careful::<V, true>(x, low, 0) };
+pub(crate) fn exp_m1_pair<V: Lane>(p: V, low: V, scale: V) -> Pair<V> {
     // (2^k − 1) + 2^k p: the first is zero or the larger one.
-    let base = e.scale - 1.0;
-    let high = e.scale.mul_add(e.p, base);
-    let rest = e.scale.mul_add(e.p, base - high);
-    Pair { high, low: e.scale.mul_add(e.low, rest) }
+    let base = scale - 1.0;
+    let high = scale.mul_add(p, base);
+    let rest = scale.mul_add(p, base - high);
+    Pair { high, low: scale.mul_add(low, rest) }
 }
 
 /// `eˣ − 1`, within 1 ULP over the whole line; `+∞` from overflow on; keeps the sign of zero.

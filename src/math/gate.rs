@@ -4,7 +4,7 @@ use super::Pair;
 use super::exp::{split, split_short};
 use super::poly::from_root;
 use super::wide::{Grade, wide};
-use crate::lane::{DoubleKernel, Lane, Mask};
+use crate::lane::{DoubleKernel, Half, Lane, Mask};
 
 /// Divisors are carried at `2^-OFFSET` (f32, f64), so that quotients reach far below the normal
 /// numbers before one multiplication puts them there.
@@ -29,37 +29,59 @@ pub(crate) fn clamp<V: Lane>(z: V) -> V {
 /// `numerator · σ(z + low)` for a clamped `z`, within 0.93 ULP; `numerator` below 2^80 in magnitude.
 #[inline(always)]
 pub(crate) fn gate<V: Lane>(numerator: V, z: V, low: Option<V>) -> V {
-    let offset = if V::SINGLE { OFFSET.0 } else { OFFSET.1 };
-    let unit = 2f64.powi(-offset);
-    let one = z.splat(unit);
-    let e = split(-z, low.map(|low| -low), -offset);
+    gate_finish(numerator, gate_begin(z, low))
+}
+
+/// The exponential of [`gate`].
+#[inline(always)]
+pub(crate) fn gate_begin<V: Lane>(z: V, low: Option<V>) -> Half<V> {
+    let e = split(-z, low.map(|low| -low), -offset::<V>());
+    [e.p, e.low, e.scale]
+}
+
+/// The quotient of [`gate`].
+#[inline(always)]
+pub(crate) fn gate_finish<V: Lane>(numerator: V, [p, low, scale]: Half<V>) -> V {
+    let unit = 2f64.powi(-offset::<V>());
+    let one = p.splat(unit);
     // 1 + 2^k + 2^k p. The two powers come first: their sum is larger than the third term.
-    let powers = e.scale + one;
-    let lost = one - (powers - e.scale);
-    let high = e.scale.mul_add(e.p, powers);
-    let rest = e.scale.mul_add(e.p, powers - high) + e.scale.mul_add(e.low, lost);
+    let powers = scale + one;
+    let lost = one - (powers - scale);
+    let high = scale.mul_add(p, powers);
+    let rest = scale.mul_add(p, powers - high) + scale.mul_add(low, lost);
     // One division; its exact remainder and the low part of the divisor correct the quotient.
-    let inverse = z.splat(1.0) / high;
+    let inverse = p.splat(1.0) / high;
     let quotient = numerator * inverse;
     // Signs are such that a zero keeps its own.
     let excess = quotient.mul_add(rest, quotient.mul_sub(high, numerator));
     inverse.neg_mul_add(excess, quotient) * unit
 }
 
+/// The power of two that [`gate`] and the like multiply the divisor by.
+#[inline(always)]
+fn offset<V: Lane>() -> i32 {
+    if V::SINGLE { OFFSET.0 } else { OFFSET.1 }
+}
+
+/// The exponential of [`gate_short`].
+#[inline(always)]
+fn begin_short<V: Lane>(z: V) -> Half<V> {
+    let e = split_short(-z, -offset::<V>());
+    [e.p, e.low, e.scale]
+}
+
 /// [`gate`] for an exact argument with fewer steps, within 0.83 ULP; without `CAREFUL` the rounding of
 /// the exponential counts too.
 #[inline(always)]
-fn gate_short<V: Lane, const CAREFUL: bool>(numerator: V, z: V) -> V {
-    let offset = if V::SINGLE { OFFSET.0 } else { OFFSET.1 };
-    let unit = 2f64.powi(-offset);
-    let one = z.splat(unit);
-    let e = split_short(-z, -offset);
-    let powers = e.scale + one;
-    let lost = one - (powers - e.scale);
-    let lost = if CAREFUL { e.scale.mul_add(e.low, lost) } else { lost };
-    let high = e.scale.mul_add(e.p, powers);
-    let rest = e.scale.mul_add(e.p, powers - high) + lost;
-    let inverse = z.splat(1.0) / high;
+fn gate_short<V: Lane, const CAREFUL: bool>(numerator: V, [p, low, scale]: Half<V>) -> V {
+    let unit = 2f64.powi(-offset::<V>());
+    let one = p.splat(unit);
+    let powers = scale + one;
+    let lost = one - (powers - scale);
+    let lost = if CAREFUL { scale.mul_add(low, lost) } else { lost };
+    let high = scale.mul_add(p, powers);
+    let rest = scale.mul_add(p, powers - high) + lost;
+    let inverse = p.splat(1.0) / high;
     let quotient = numerator * inverse;
     // Signs are such that a zero keeps its own.
     let excess = quotient.mul_add(rest, quotient.mul_sub(high, numerator));
@@ -69,15 +91,33 @@ fn gate_short<V: Lane, const CAREFUL: bool>(numerator: V, z: V) -> V {
 /// The logistic function `σ(x) = 1 / (1 + e⁻ˣ)`, within 0.92 ULP over the whole line.
 #[inline(always)]
 pub fn sigmoid<V: Lane>(x: V) -> V {
-    gate_short::<V, false>(x.splat(1.0), clamp(x))
+    sigmoid_finish(sigmoid_begin(x))
+}
+
+/// The exponential of [`sigmoid`].
+#[inline(always)]
+pub(crate) fn sigmoid_begin<V: Lane>(x: V) -> Half<V> {
+    begin_short(clamp(x))
+}
+
+/// The quotient of [`sigmoid`].
+#[inline(always)]
+pub(crate) fn sigmoid_finish<V: Lane>(half: Half<V>) -> V {
+    let one = half[0].splat(1.0);
+    if V::SINGLE { gate_short::<V, false>(one, half) } else { gate_short::<V, true>(one, half) }
 }
 
 /// `x · σ(x)`, within 0.83 ULP over the whole line; `−0` at `−∞`.
 #[inline(always)]
 pub fn silu<V: Lane>(x: V) -> V {
+    silu_finish(x, sigmoid_begin(x))
+}
+
+/// The quotient of [`silu`] after [`sigmoid_begin`].
+#[inline(always)]
+pub(crate) fn silu_finish<V: Lane>(x: V, half: Half<V>) -> V {
     let x = x.at_least(x.splat(pick::<V>(FLOOR)));
-    let top = x.splat(pick::<V>(TOP));
-    V::select(x.gt(top), x, gate_short::<V, true>(x, x.at_most(top)))
+    V::select(x.gt(x.splat(pick::<V>(TOP))), x, gate_short::<V, true>(x, half))
 }
 
 /// `x · σ(z)` of `f32` values in `f64` lanes, for `|z|` up to 700.
@@ -86,13 +126,19 @@ pub(crate) fn over_wide<W: Lane>(x: W, z: W) -> W {
     x / wide(-z, Grade::Value).plus(1.0)
 }
 
-/// `x · σ(beta · x)` for `f64` lanes and a positive `beta` given as a pair, within 0.75 ULP.
+/// The exponential in `x · σ(beta · x)`, for `f64` lanes and a positive `beta` given as a pair.
 #[inline(always)]
-pub(crate) fn swish<V: Lane>(x: V, beta: (f64, f64)) -> V {
-    let x = x.at_least(x.splat(FLOOR.1 / beta.0));
-    let top = x.splat(TOP.1 / beta.0);
-    let z = Pair::constant(x, beta).times(x.at_most(top));
-    V::select(x.gt(top), x, gate(x, z.high, Some(z.low)))
+pub(crate) fn swish_begin<V: Lane>(x: V, beta: (f64, f64)) -> Half<V> {
+    let x = x.at_least(x.splat(FLOOR.1 / beta.0)).at_most(x.splat(TOP.1 / beta.0));
+    let z = Pair::constant(x, beta).times(x);
+    gate_begin(z.high, Some(z.low))
+}
+
+/// `x · σ(beta · x)` after [`swish_begin`], within 0.76 ULP.
+#[inline(always)]
+pub(crate) fn swish_finish<V: Lane>(x: V, beta: f64, half: Half<V>) -> V {
+    let x = x.at_least(x.splat(FLOOR.1 / beta));
+    V::select(x.gt(x.splat(TOP.1 / beta)), x, gate_finish(x, half))
 }
 
 /// `x · σ(beta · x)` of `f32` values in `f64` lanes, for a positive `beta`.

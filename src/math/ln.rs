@@ -7,7 +7,7 @@ use super::Pair;
 use super::exp::split;
 use super::poly::{Table, double};
 use super::wide::exp_wide;
-use crate::lane::{DoubleKernel, Lane};
+use crate::lane::{DoubleKernel, Half, Lane};
 
 /// `A` in `atanh(s) / s = 1 + z A(z)`, `z = s²` in `[0, 1/9]`, made by `tools/ln.py`. Errors relative to
 /// `atanh(s) / s`: 2^-32.98 in f32 (degree 4), 2^-64.49 in f64 (degree 10).
@@ -202,7 +202,10 @@ pub fn softplus<V: Lane>(x: V) -> V {
 /// else.
 #[inline(always)]
 pub(crate) fn softplus_scaled<V: Lane>(x: V, beta: f64) -> V {
-    if V::SINGLE { x.through_double(Scaled(f64::from(beta as f32))) } else { scaled(x, beta) }
+    if V::SINGLE {
+        return x.through_double(Scaled(f64::from(beta as f32)));
+    }
+    softplus_finish(x, beta, softplus_begin(x, beta))
 }
 
 /// `ln(1 + e) = e N(e) / D(e)` for `e` in `[0, 1]`, for `f32` values in `f64` lanes, made by `tools/rational.py ln`:
@@ -235,16 +238,22 @@ impl DoubleKernel for Scaled {
     }
 }
 
-/// [`softplus_scaled`] of `f64` values.
+/// The exponential in [`softplus_scaled`] of `f64` values.
 #[inline(always)]
-fn scaled<V: Lane>(x: V, beta: f64) -> V {
+pub(crate) fn softplus_begin<V: Lane>(x: V, beta: f64) -> Half<V> {
     let bound = (FLOOR.1 / beta).max(f64::MIN);
     let away = (-x.abs()).at_least(x.splat(bound));
     let product = Pair::product(away, x.splat(beta));
     let e = split(product.high.at_least(x.splat(FLOOR.1)), Some(product.low), OFFSET);
-    let power = e.scale * 2f64.powi(-OFFSET);
+    [e.p, e.low, e.scale]
+}
+
+/// The logarithm in [`softplus_scaled`] of `f64` values, after [`softplus_begin`].
+#[inline(always)]
+pub(crate) fn softplus_finish<V: Lane>(x: V, beta: f64, [p, low, scale]: Half<V>) -> V {
+    let power = scale * 2f64.powi(-OFFSET);
     // e^-|beta x| = mantissa · power; the quotient s is divided by the power too, until the end.
-    let mantissa = Pair::sum(x.splat(1.0), e.p).plus_low(e.low);
+    let mantissa = Pair::sum(x.splat(1.0), p).plus_low(low);
     let t = mantissa.scale(power);
     let s = mantissa.divide(t.under(x.splat(2.0)));
     let small = s.high * power;
@@ -253,7 +262,7 @@ fn scaled<V: Lane>(x: V, beta: f64) -> V {
     let low = (high * z).mul_add(A.at(z), low.mul_add(z, low));
     let quotient = Pair::quotient(high, beta);
     let y = Pair { high: quotient.high, low: low.mul_add(x.splat(1.0 / beta), quotient.low) };
-    let below = y.round() * 2f64.powi(-OFFSET) * e.scale;
+    let below = y.round() * 2f64.powi(-OFFSET) * scale;
     // Infinity has no low part.
     let top = x.splat(1e300);
     let sum = Pair::two_sum(x.at_least(x.splat(0.0)).at_most(top), y.high * power);

@@ -28,14 +28,16 @@ const TAIL_POWER: [f64; 7] = [
 ];
 
 /// `H` in `e^(a²/2) Φ(−a) (1 + 9/8 a) = 1/2 + s H(s − 1)`, `s = 2a / (a + 5)`, for `a` in `[0, 38.9]`, made by
-/// `tools/erf.py half 22`: degree 22, error 2^-58.3 of the whole. The first 16 coefficients, then the rest.
-const H_LOW: [f64; 16] = [
+/// `tools/erf.py half 22`: degree 22, error 2^-58.3 of the whole. The first 6 coefficients, 8 more, then the rest.
+const H_FIRST: [f64; 6] = [
     0.00959039545941671,
     -0.09465451811467526,
     0.11505508110813356,
     -0.09369195001674688,
     0.05800885764414459,
     -0.027478036433661705,
+];
+const H_LOW: [f64; 8] = [
     0.009287397786875701,
     -0.0016527914964752349,
     -0.00026023373413465206,
@@ -44,10 +46,10 @@ const H_LOW: [f64; 16] = [
     -2.089353969649842e-05,
     8.929737749972512e-06,
     1.4218957561647656e-06,
+];
+const H_HIGH: [f64; 9] = [
     -1.4161248168754582e-06,
     -8.618739791456932e-08,
-];
-const H_HIGH: [f64; 7] = [
     2.1923769795198362e-07,
     7.49327653128764e-09,
     -3.413191897622679e-08,
@@ -97,12 +99,23 @@ fn scaled_tail<V: Lane>(a: V) -> Pair<V> {
     // What is missing in v takes part with the slope only, beside the long chain.
     let v = s - 1.0;
     let v_low = (s - (v + 1.0)) + s_low;
-    let (v2, v4) = (v * v, v * v * (v * v));
-    let h = paired(v, v2, &H_HIGH).mul_add(v4 * v4 * (v4 * v4), double(v, &H_LOW));
+    let v4 = v * v * (v * v);
+    let mut sum = double(v, &H_HIGH).mul_add(v4 * v4, double(v, &H_LOW));
+    // The terms of the first coefficients are larger than h: Horner's rule has the fewest roundings, and what the last
+    // two steps leave out goes into the low part.
+    for &c in H_FIRST[2..].iter().rev() {
+        sum = sum.mul_add(v, a.splat(c));
+    }
+    let (h_0, h_1) = (a.splat(H_FIRST[0]), a.splat(H_FIRST[1]));
+    let p = v.mul_add(sum, h_1);
+    let p_low = v.mul_add(sum, h_1 - p);
+    let h = v.mul_add(p, h_0);
+    let h_low = v.mul_add(p_low, v.mul_add(p, h_0 - h));
     // s h is at most a quarter of the whole, so that 1/2 − g is exact.
     let half = a.splat(0.5);
     let g = s.mul_add(h, half);
-    let g = Pair { high: g, low: v_low.mul_add(double(v, &H_SLOPE), s.mul_add(h, half - g)) };
+    let g_low = s.mul_add(h_low, s.mul_add(h, half - g));
+    let g = Pair { high: g, low: v_low.mul_add(double(v, &H_SLOPE), g_low) };
     let q = a * over_l;
     let q = Pair { high: q, low: q.neg_mul_add(l_low, q.neg_mul_add(l, a)) * over_l };
     q.times_pair(g)

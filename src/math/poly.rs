@@ -51,10 +51,11 @@ impl<const N: usize, const M: usize> Table<N, M> {
     fn inlined<V: Lane>(&'static self, x: V) -> V {
         let table = self;
         if V::SINGLE {
-            by_squares(x, x * x, N, |i| x.row(&table.single[i], &[0.0; 8]))
-        } else {
-            estrin(x, M, |i| x.row(&[0.0; 16], &table.double[i]))
+            return by_squares(x, x * x, N, |i| x.row(&table.single[i], &[0.0; 8]));
         }
+        // The constant term last, as in [`nested`].
+        let rest = estrin(x, M - 1, |i| x.row(&[0.0; 16], &table.double[i + 1]));
+        rest.mul_add(x, x.row(&[0.0; 16], &table.double[0]))
     }
 }
 
@@ -81,7 +82,8 @@ pub(crate) fn from_root<V: Lane, const M: usize>(
 ) -> V {
     let tail = double(t, rest).mul_add(t, t.splat(c.1));
     let high = t.splat(c.0);
-    t.mul_add(high, t.mul_add(tail, low * (high + tail)))
+    // The slope of t tail(t) is about 2 tail.
+    t.mul_add(high, t.mul_add(tail, low.mul_add(high, low * (tail + tail))))
 }
 
 /// [`double`] with the constant term added last, for `x` so small that it carries nearly all of the

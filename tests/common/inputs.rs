@@ -19,6 +19,11 @@ impl Random {
         ((u128::from(self.bits()) * u128::from(limit)) >> 64) as u64
     }
 
+    /// In `low..high`.
+    pub fn even(&mut self, low: f64, high: f64) -> f64 {
+        low + (high - low) * ((self.bits() >> 11) as f64 * 2f64.powi(-53))
+    }
+
     /// A finite number with a random sign, mantissa, and exponent in `low..=high`, in which the
     /// exponent below that of the smallest normal number stands for the subnormal ones.
     pub fn number<A: Format>(&mut self, low: i32, high: i32) -> A {

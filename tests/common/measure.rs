@@ -44,6 +44,11 @@ impl<A: Format> Worst<A> {
         Self { error: -1.0, at: zero, got: zero, inputs: 0, correct: 0, falls_at: None }
     }
 
+    /// Without the counts, where the inputs are not a fair sample.
+    fn only_largest(self) -> Self {
+        Self { inputs: 0, correct: 0, ..self }
+    }
+
     fn add(&mut self, error: f64, at: A, got: A) {
         self.inputs += 1;
         self.correct += u64::from(error <= 0.5);
@@ -196,8 +201,9 @@ pub fn falls<A: Format>(x: &[A], y: &[A]) -> Option<A> {
 }
 
 impl Entry<f64> {
-    /// `count` random bit patterns, half of them over all exponents and half over those where
-    /// activations bend, and the neighbourhoods of all places of interest.
+    /// `count` random numbers and the neighbourhoods of all places of interest. A quarter of the numbers are spread
+    /// over all exponents or those where activations bend, a quarter evenly from −40 to 40; the rest are looked for
+    /// where the largest errors were so far, since errors of one cause are large together.
     pub fn measure_random(
         &self,
         count: usize,
@@ -208,16 +214,42 @@ impl Entry<f64> {
         for &place in self.exact.places.iter().chain(self.exact.roots) {
             around(place, 1000, &mut hard);
         }
-        let block = |block: usize| {
+        let merge = |[a, b]: [Worst<f64>; 2], [c, d]: [Worst<f64>; 2]| [a.merge(c), b.merge(d)];
+        let places = hard.par_chunks(256).map(|x| Which::BOTH.map(|which| self.measure(which, x)));
+        let places = places.reduce(|| [Worst::new(); 2], merge);
+        let half = count.div_ceil(2 * BLOCK);
+        let spread = |block: usize| {
             let mut random = Random(block as u64);
-            let x: Vec<f64> = (0..BLOCK / 2)
-                .flat_map(|_| [random.number(-1100, 1100), random.number(BENDS.0, BENDS.1)])
-                .collect();
+            let one = |i: usize| match i % 4 {
+                0 => random.number(-1100, 1100),
+                1 => random.number(BENDS.0, BENDS.1),
+                _ => random.even(-40.0, 40.0),
+            };
+            let x: Vec<f64> = (0..BLOCK).map(one).collect();
             progress(BLOCK as u64);
             Which::BOTH.map(|which| self.measure(which, &x))
         };
-        let random = (0..count.div_ceil(BLOCK)).into_par_iter().map(block);
-        let places = hard.par_chunks(256).map(|x| Which::BOTH.map(|which| self.measure(which, x)));
-        random.chain(places).reduce(|| [Worst::new(); 2], |[a, b], [c, d]| [a.merge(c), b.merge(d)])
+        let all = (0..half).into_par_iter().map(spread);
+        let mut worst = merge(all.reduce(|| [Worst::new(); 2], merge), places);
+        // Nearer and nearer to the worst place.
+        const ROUNDS: usize = 8;
+        let share = half.div_ceil(ROUNDS);
+        for round in 0..ROUNDS {
+            let radius = 2f64.powi(-3 - round as i32);
+            let places = worst.map(|worst| worst.at);
+            let near = |block: usize| {
+                let mut random = Random((half + round * share + block) as u64);
+                let found = [0, 1].map(|i| {
+                    let one = |_| places[i] * random.even(1.0 - radius, 1.0 + radius);
+                    let x: Vec<f64> = (0..BLOCK).map(one).collect();
+                    self.measure(Which::BOTH[i], &x).only_largest()
+                });
+                progress(BLOCK as u64);
+                found
+            };
+            let found = (0..share).into_par_iter().map(near);
+            worst = merge(worst, found.reduce(|| [Worst::new(); 2], merge));
+        }
+        worst
     }
 }

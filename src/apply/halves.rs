@@ -1,0 +1,78 @@
+//! Loops over formulas in two halves.
+//!
+//! The steps of a long formula wait for each other, and the processor looks only some sixty operations ahead. So
+//! the second half of one vector is put beside the first half of another, for which it does not wait.
+
+use fearless_simd::Simd;
+
+use super::Op;
+use crate::activation::Halved;
+use crate::element::Element;
+use crate::lane::{Lane, LaneIo};
+
+/// Vectors between the halves where registers are too few to keep what lies between.
+const STAGE: usize = 4;
+
+/// Whether `op` has halves for these elements.
+#[inline(always)]
+pub(super) fn are_there<A: Element, O: Op, S: Simd>() -> bool {
+    match O::HALVED {
+        Halved::No => false,
+        Halved::Double => !A::Lanes::<S>::SINGLE,
+        Halved::Both => true,
+    }
+}
+
+/// `out = op(x)`; both of one length, at least a vector.
+#[inline(always)]
+pub(super) fn assign<A: Element, O: Op, S: Simd>(simd: S, op: O, x: &[A], out: &mut [A]) {
+    if A::Lanes::<S>::fill(simd, A::zero()).has_room() {
+        in_registers(simd, op, x, out);
+    } else {
+        // The second round, of one vector, is the tail.
+        let (mut start, mut end) = (0, x.len() - x.len() % A::WIDTH);
+        loop {
+            by_stages(simd, op, &x[start..end], &mut out[start..end]);
+            if end == x.len() {
+                return;
+            }
+            (start, end) = (x.len() - A::WIDTH, x.len());
+        }
+    }
+}
+
+/// The first half runs two vectors ahead of the second. The last vector overlaps the one before.
+#[inline(always)]
+fn in_registers<A: Element, O: Op, S: Simd>(simd: S, op: O, x: &[A], out: &mut [A]) {
+    let last = x.len() - A::WIDTH;
+    let (mut at, mut next) = (0, A::WIDTH.min(last));
+    let mut half = op.begin(load::<A, S>(simd, x, at));
+    let mut next_half = op.begin(load::<A, S>(simd, x, next));
+    for _ in 0..x.len().div_ceil(A::WIDTH) {
+        let far = (next + A::WIDTH).min(last);
+        let far_half = op.begin(load::<A, S>(simd, x, far));
+        op.finish(load::<A, S>(simd, x, at), half).store(&mut out[at..at + A::WIDTH]);
+        (at, half) = (next, next_half);
+        (next, next_half) = (far, far_half);
+    }
+}
+
+#[inline(always)]
+fn load<A: Element, S: Simd>(simd: S, x: &[A], at: usize) -> A::Lanes<S> {
+    A::Lanes::<S>::load(simd, &x[at..at + A::WIDTH])
+}
+
+/// A few vectors at a time, with what lies between the halves in the first-level cache.
+#[inline(always)]
+fn by_stages<A: Element, O: Op, S: Simd>(simd: S, op: O, x: &[A], out: &mut [A]) {
+    let mut halves = [[A::Lanes::<S>::fill(simd, A::zero()); 3]; STAGE];
+    for (x, out) in x.chunks(A::WIDTH * STAGE).zip(out.chunks_mut(A::WIDTH * STAGE)) {
+        for (x, half) in x.chunks_exact(A::WIDTH).zip(&mut halves) {
+            *half = op.begin(A::Lanes::<S>::load(simd, x));
+        }
+        let vectors = x.chunks_exact(A::WIDTH).zip(out.chunks_exact_mut(A::WIDTH));
+        for ((x, out), half) in vectors.zip(&halves) {
+            op.finish(A::Lanes::<S>::load(simd, x), *half).store(out);
+        }
+    }
+}
