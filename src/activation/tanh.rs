@@ -27,7 +27,7 @@ impl Spec for Tanh {
 impl Elementwise for Tanh {
     const COST: Cost = Cost::Moderate;
     const BOUNDS: Option<Bounds> =
-        Some(Bounds { f32: 0.54, f64: 0.91, derivative_f32: 0.54, derivative_f64: 0.77 });
+        Some(Bounds { f32: 0.94, f64: 0.91, derivative_f32: 0.54, derivative_f64: 0.77 });
     const HALVED: Halved = Halved::Both;
 
     #[inline(always)]

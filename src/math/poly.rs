@@ -2,6 +2,7 @@
 //! of the degree; short ones by Horner's rule, which needs fewer instructions and registers, or by the
 //! same rule in the square, where the chain counts and the square is there anyway.
 
+use super::Pair;
 use crate::lane::Lane;
 
 /// Coefficients from the lowest to the highest power, for each element type, once for each lane of a
@@ -80,10 +81,11 @@ pub(crate) fn from_root<V: Lane, const M: usize>(
     c: (f64, f64),
     rest: &[f64; M],
 ) -> V {
-    let tail = double(t, rest).mul_add(t, t.splat(c.1));
     let high = t.splat(c.0);
-    // The slope of t tail(t) is about 2 tail.
-    t.mul_add(high, t.mul_add(tail, low.mul_add(high, low * (tail + tail))))
+    // The distance from the zero as a pair: its low part counts with the slope only.
+    let t = Pair::sum(t, low);
+    let tail = double(t.high, rest).mul_add(t.high, high.splat(c.1));
+    t.high.mul_add(high, t.high.mul_add(tail, t.low * high))
 }
 
 /// [`double`] with the constant term added last, for `x` so small that it carries nearly all of the

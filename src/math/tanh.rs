@@ -116,10 +116,10 @@ fn divisor<V: Lane>(x: V) -> V {
 #[inline(always)]
 fn near_or_far<V: Lane>(x: V, divisor: V) -> V {
     let one = x.splat(1.0);
-    let far = (one - one / divisor).copysign(x);
+    let far = one - one / divisor;
     let square = x * x;
     let near = (square * x).mul_add(square.poly(&NEAR, &[0.0]), x);
-    V::select(x.abs().lt(one), near, far)
+    V::select(x.abs().lt(one), near, far).copysign(x)
 }
 
 /// The same to 2^-31, and nearer to ±1 beyond 9.2: for the square and for `x − tanh(x)`.
