@@ -22,6 +22,10 @@ pub use vectors::{Doubles, Singles};
 #[doc(hidden)]
 pub type Half<V> = [V; 3];
 
+/// The same for `f32` values in `f64` lanes; see `Elementwise::begin_wide`.
+#[doc(hidden)]
+pub type WideHalf<W> = [W; 2];
+
 pub(crate) mod sealed {
     /// Nobody else implements the traits of this module.
     pub trait Sealed {}

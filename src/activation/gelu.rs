@@ -1,7 +1,7 @@
-use super::{Bounds, Cost, Elementwise, Spec};
-use crate::lane::Lane;
+use super::{Bounds, Cost, Elementwise, Halved, Spec};
+use crate::lane::{Lane, WideHalf};
 use crate::math::erf::gelu_slope;
-use crate::math::phi::gelu;
+use crate::math::phi::{gelu, gelu_wide_begin, gelu_wide_finish};
 
 /// Gaussian error linear unit, exact: `x · Φ(x)`.
 ///
@@ -28,10 +28,20 @@ impl Elementwise for Gelu {
     const COST: Cost = Cost::Heavy;
     const BOUNDS: Option<Bounds> =
         Some(Bounds { f32: 0.63, f64: 0.98, derivative_f32: 0.51, derivative_f64: 1.73 });
+    const HALVED: Halved = Halved::WideOnly;
 
     #[inline(always)]
     fn eval<V: Lane>(self, x: V) -> V {
         gelu(x)
+    }
+
+    #[inline(always)]
+    fn begin_wide<W: Lane<Elem = f64>>(self, x: W) -> WideHalf<W> {
+        gelu_wide_begin(x)
+    }
+    #[inline(always)]
+    fn finish_wide<W: Lane<Elem = f64>>(self, x: W, half: WideHalf<W>) -> W {
+        gelu_wide_finish(x, half)
     }
 
     #[inline(always)]

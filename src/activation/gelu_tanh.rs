@@ -1,6 +1,7 @@
-use super::{Bounds, Cost, Elementwise, Halved, Spec};
-use crate::lane::{DoubleKernel, Half, Lane, Mask};
+use super::{Bounds, Cost, Elementwise, Halved, Spec, Whole};
+use crate::lane::{DoubleKernel, Half, Lane, Mask, WideHalf};
 use crate::math::poly;
+use crate::math::wide::wide_reduced;
 use crate::math::{Pair, gate};
 
 /// `2 √(2/π)` as the nearest `f64` and the rest.
@@ -64,12 +65,12 @@ impl Elementwise for GeluTanh {
     const COST: Cost = Cost::Heavy;
     const BOUNDS: Option<Bounds> =
         Some(Bounds { f32: 0.54, f64: 0.76, derivative_f32: 0.51, derivative_f64: 1.1 });
-    const HALVED: Halved = Halved::Double;
+    const HALVED: Halved = Halved::Wide;
 
     #[inline(always)]
     fn eval<V: Lane>(self, x: V) -> V {
         if V::SINGLE {
-            return x.through_double(Value);
+            return x.through_double(Whole(self));
         }
         self.finish(x, self.begin(x))
     }
@@ -83,6 +84,16 @@ impl Elementwise for GeluTanh {
     fn finish<V: Lane>(self, x: V, half: Half<V>) -> V {
         let x = x.at_least(x.splat(FLOOR));
         V::select(x.gt(x.splat(TOP)), x, gate::gate_finish(x, half))
+    }
+
+    #[inline(always)]
+    fn begin_wide<W: Lane<Elem = f64>>(self, x: W) -> WideHalf<W> {
+        let x = x.at_least(x.splat(FLOOR_WIDE)).at_most(x.splat(TOP));
+        wide_reduced(-twice_u_wide(x, C3.0))
+    }
+    #[inline(always)]
+    fn finish_wide<W: Lane<Elem = f64>>(self, x: W, half: WideHalf<W>) -> W {
+        gate::over_wide(x.at_least(x.splat(FLOOR_WIDE)), half)
     }
 
     #[inline(always)]
@@ -115,17 +126,6 @@ fn twice_u<V: Lane>(x: V, c3: (f64, f64)) -> Pair<V> {
 #[inline(always)]
 fn twice_u_wide<W: Lane>(x: W, c3: f64) -> W {
     x * (x * x).mul_add(x.splat(c3), x.splat(C1.0))
-}
-
-#[derive(Clone, Copy)]
-struct Value;
-
-impl DoubleKernel for Value {
-    #[inline(always)]
-    fn call<W: Lane<Elem = f64>>(self, x: W) -> W {
-        let x = x.at_least(x.splat(FLOOR_WIDE));
-        gate::over_wide(x, twice_u_wide(x.at_most(x.splat(TOP)), C3.0))
-    }
 }
 
 #[derive(Clone, Copy)]

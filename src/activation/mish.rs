@@ -1,9 +1,9 @@
-use super::{Bounds, Cost, Elementwise, Halved, Spec};
-use crate::lane::{DoubleKernel, Half, Lane, Mask};
+use super::{Bounds, Cost, Elementwise, Halved, Spec, Whole};
+use crate::lane::{DoubleKernel, Half, Lane, Mask, WideHalf};
 use crate::math::Pair;
 use crate::math::exp::split;
 use crate::math::poly::from_root;
-use crate::math::wide::{Grade, wide};
+use crate::math::wide::{Grade, wide, wide_from, wide_reduced};
 
 /// Below this (f32, f64) mish is zero.
 const FLOOR: (f64, f64) = (-112.0, -830.0);
@@ -59,12 +59,12 @@ impl Elementwise for Mish {
     const COST: Cost = Cost::Heavy;
     const BOUNDS: Option<Bounds> =
         Some(Bounds { f32: 0.54, f64: 0.75, derivative_f32: 0.51, derivative_f64: 1.0 });
-    const HALVED: Halved = Halved::Double;
+    const HALVED: Halved = Halved::Wide;
 
     #[inline(always)]
     fn eval<V: Lane>(self, x: V) -> V {
         if V::SINGLE {
-            return x.through_double(Value);
+            return x.through_double(Whole(self));
         }
         self.finish(x, self.begin(x))
     }
@@ -89,6 +89,17 @@ impl Elementwise for Mish {
         let y = n.divide(above).times(z * 2f64.powi(LIFT)).round();
         let y = (y * e.scale * 2f64.powi(-OFFSET - LIFT)).copysign(z);
         V::select(x.gt(top), x.at_least(top), y)
+    }
+
+    #[inline(always)]
+    fn begin_wide<W: Lane<Elem = f64>>(self, x: W) -> WideHalf<W> {
+        wide_reduced(x.at_least(x.splat(FLOOR.0)).at_most(x.splat(TOP)))
+    }
+    #[inline(always)]
+    fn finish_wide<W: Lane<Elem = f64>>(self, x: W, half: WideHalf<W>) -> W {
+        let e = wide_from(half, Grade::Value);
+        let n = e.value() * e.plus(2.0);
+        x.at_least(x.splat(FLOOR.0)) * n / (n + 2.0)
     }
 
     #[inline(always)]
@@ -147,20 +158,6 @@ fn add<V: Lane>(a: Pair<V>, b: Pair<V>) -> Pair<V> {
 #[inline(always)]
 fn plus<V: Lane>(a: Pair<V>, b: f64) -> Pair<V> {
     Pair::two_sum(a.high, a.high.splat(b)).plus_low(a.low)
-}
-
-/// Mish of `f32` values.
-#[derive(Clone, Copy)]
-struct Value;
-
-impl DoubleKernel for Value {
-    #[inline(always)]
-    fn call<W: Lane<Elem = f64>>(self, x: W) -> W {
-        let x = x.at_least(x.splat(FLOOR.0));
-        let e = wide(x.at_most(x.splat(TOP)), Grade::Value);
-        let n = e.value() * e.plus(2.0);
-        x * n / (n + 2.0)
-    }
 }
 
 /// The derivative at `f32` values: enough digits are left near its zero.

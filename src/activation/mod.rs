@@ -6,7 +6,7 @@ use ndarray::{Array, ArrayBase, ArrayRef, DataMut, Dimension};
 
 use crate::apply::{self, Eval, Slope};
 use crate::element::Element;
-use crate::lane::{Half, Lane};
+use crate::lane::{DoubleKernel, Half, Lane, WideHalf};
 
 /// An element-wise function with its derivative, applied to arrays by the verbs below.
 ///
@@ -65,6 +65,19 @@ pub trait Elementwise: Copy + Send + Sync {
     #[doc(hidden)]
     #[inline(always)]
     fn finish<V: Lane>(self, x: V, _half: Half<V>) -> V {
+        self.eval(x)
+    }
+
+    /// The first half of the formula of `f32` values in `f64` lanes.
+    #[doc(hidden)]
+    #[inline(always)]
+    fn begin_wide<W: Lane<Elem = f64>>(self, x: W) -> WideHalf<W> {
+        [x; 2]
+    }
+    /// The second half, with the bits of [`eval`](Elementwise::eval) of `f32` values.
+    #[doc(hidden)]
+    #[inline(always)]
+    fn finish_wide<W: Lane<Elem = f64>>(self, x: W, _half: WideHalf<W>) -> W {
         self.eval(x)
     }
 
@@ -213,6 +226,10 @@ pub enum Halved {
     Double,
     /// For `f32` and `f64`.
     Both,
+    /// For `f64`, and for `f32` in `f64` lanes.
+    Wide,
+    /// For `f32` in `f64` lanes.
+    WideOnly,
 }
 
 /// Largest errors of an activation in units in the last place (ULP) of the exact value, over the
@@ -227,6 +244,17 @@ pub struct Bounds {
     pub derivative_f32: f64,
     /// Of the derivative, in `f64`.
     pub derivative_f64: f64,
+}
+
+/// [`Elementwise::begin_wide`] and [`Elementwise::finish_wide`] in one.
+#[derive(Clone, Copy)]
+pub(crate) struct Whole<T>(pub(crate) T);
+
+impl<T: Elementwise> DoubleKernel for Whole<T> {
+    #[inline(always)]
+    fn call<W: Lane<Elem = f64>>(self, x: W) -> W {
+        self.0.finish_wide(x, self.0.begin_wide(x))
+    }
 }
 
 /// What the registry knows of an activation beside its formulas.

@@ -1,5 +1,5 @@
-use super::{Bounds, Cost, Elementwise, Halved, Spec};
-use crate::lane::{DoubleKernel, Half, Lane};
+use super::{Bounds, Cost, Elementwise, Halved, Spec, Whole};
+use crate::lane::{DoubleKernel, Half, Lane, WideHalf};
 use crate::math::gate;
 
 /// The decimal number 1.702 as the nearest `f64` and the rest.
@@ -33,11 +33,11 @@ impl Elementwise for QuickGelu {
     const COST: Cost = Cost::Moderate;
     const BOUNDS: Option<Bounds> =
         Some(Bounds { f32: 0.54, f64: 0.76, derivative_f32: 0.51, derivative_f64: 1.96 });
-    const HALVED: Halved = Halved::Double;
+    const HALVED: Halved = Halved::Wide;
 
     #[inline(always)]
     fn eval<V: Lane>(self, x: V) -> V {
-        if V::SINGLE { x.through_double(Value) } else { self.finish(x, self.begin(x)) }
+        if V::SINGLE { x.through_double(Whole(self)) } else { self.finish(x, self.begin(x)) }
     }
 
     #[inline(always)]
@@ -50,18 +50,17 @@ impl Elementwise for QuickGelu {
     }
 
     #[inline(always)]
+    fn begin_wide<W: Lane<Elem = f64>>(self, x: W) -> WideHalf<W> {
+        gate::swish_wide_begin(x, SCALE.0)
+    }
+    #[inline(always)]
+    fn finish_wide<W: Lane<Elem = f64>>(self, x: W, half: WideHalf<W>) -> W {
+        gate::swish_wide_finish(x, SCALE.0, half)
+    }
+
+    #[inline(always)]
     fn derivative<V: Lane>(self, x: V) -> V {
         if V::SINGLE { x.through_double(Slope) } else { gate::swish_slope(x, SCALE) }
-    }
-}
-
-#[derive(Clone, Copy)]
-struct Value;
-
-impl DoubleKernel for Value {
-    #[inline(always)]
-    fn call<W: Lane<Elem = f64>>(self, x: W) -> W {
-        gate::swish_wide(x, SCALE.0)
     }
 }
 

@@ -1,5 +1,5 @@
-use super::{Bounds, Cost, Elementwise, Halved, Spec};
-use crate::lane::{DoubleKernel, Half, Lane};
+use super::{Bounds, Cost, Elementwise, Halved, Spec, Whole};
+use crate::lane::{DoubleKernel, Half, Lane, WideHalf};
 use crate::math::gate;
 
 /// Swish: SiLU with a scale inside the sigmoid.
@@ -37,6 +37,12 @@ impl Swish {
         Self { beta }
     }
 
+    /// Beta for `f32`.
+    #[inline(always)]
+    fn single(self) -> f64 {
+        f64::from(self.beta as f32)
+    }
+
     /// The sign of beta as a factor.
     #[inline(always)]
     fn sign(self) -> f64 {
@@ -57,12 +63,12 @@ impl Elementwise for Swish {
     const COST: Cost = Cost::Moderate;
     const BOUNDS: Option<Bounds> =
         Some(Bounds { f32: 0.54, f64: 0.75, derivative_f32: 0.51, derivative_f64: 1.5 });
-    const HALVED: Halved = Halved::Double;
+    const HALVED: Halved = Halved::Wide;
 
     #[inline(always)]
     fn eval<V: Lane>(self, x: V) -> V {
         if V::SINGLE {
-            return x.through_double(Value { beta: f64::from(self.beta as f32) });
+            return x.through_double(Whole(self));
         }
         self.finish(x, self.begin(x))
     }
@@ -77,24 +83,20 @@ impl Elementwise for Swish {
     }
 
     #[inline(always)]
+    fn begin_wide<W: Lane<Elem = f64>>(self, x: W) -> WideHalf<W> {
+        gate::swish_wide_begin(x * self.sign(), self.single().abs())
+    }
+    #[inline(always)]
+    fn finish_wide<W: Lane<Elem = f64>>(self, x: W, half: WideHalf<W>) -> W {
+        gate::swish_wide_finish(x * self.sign(), self.single().abs(), half) * self.sign()
+    }
+
+    #[inline(always)]
     fn derivative<V: Lane>(self, x: V) -> V {
         if V::SINGLE {
-            return x.through_double(Slope { beta: f64::from(self.beta as f32) });
+            return x.through_double(Slope { beta: self.single() });
         }
         gate::swish_slope(x * self.sign(), (self.beta.abs(), 0.0))
-    }
-}
-
-#[derive(Clone, Copy)]
-struct Value {
-    beta: f64,
-}
-
-impl DoubleKernel for Value {
-    #[inline(always)]
-    fn call<W: Lane<Elem = f64>>(self, x: W) -> W {
-        let sign = if self.beta < 0.0 { -1.0 } else { 1.0 };
-        gate::swish_wide(x * sign, self.beta.abs()) * sign
     }
 }
 

@@ -8,10 +8,11 @@ use fearless_simd::Simd;
 use super::Op;
 use crate::activation::Halved;
 use crate::element::Element;
-use crate::lane::{Lane, LaneIo};
+use crate::lane::{Doubles, Lane, LaneIo};
 
 /// Vectors between the halves where registers are too few to keep what lies between.
 const STAGE: usize = 4;
+const WIDE_STAGE: usize = 4;
 
 /// Whether `op` has halves for these elements.
 #[inline(always)]
@@ -19,25 +20,31 @@ pub(super) fn are_there<A: Element, O: Op, S: Simd>() -> bool {
     match O::HALVED {
         Halved::No => false,
         Halved::Double => !A::Lanes::<S>::SINGLE,
-        Halved::Both => true,
+        Halved::Both | Halved::Wide => true,
+        Halved::WideOnly => A::Lanes::<S>::SINGLE,
     }
 }
 
 /// `out = op(x)`; both of one length, at least a vector.
 #[inline(always)]
 pub(super) fn assign<A: Element, O: Op, S: Simd>(simd: S, op: O, x: &[A], out: &mut [A]) {
-    if A::Lanes::<S>::fill(simd, A::zero()).has_room() {
-        in_registers(simd, op, x, out);
-    } else {
-        // The second round, of one vector, is the tail.
-        let (mut start, mut end) = (0, x.len() - x.len() % A::WIDTH);
-        loop {
-            by_stages(simd, op, &x[start..end], &mut out[start..end]);
-            if end == x.len() {
-                return;
-            }
-            (start, end) = (x.len() - A::WIDTH, x.len());
+    let wide = A::Lanes::<S>::SINGLE && matches!(O::HALVED, Halved::Wide | Halved::WideOnly);
+    if !wide && A::Lanes::<S>::fill(simd, A::zero()).has_room() {
+        return in_registers(simd, op, x, out);
+    }
+    // The second round, of one vector, is the tail.
+    let (mut start, mut end) = (0, x.len() - x.len() % A::WIDTH);
+    loop {
+        let (x_part, out_part) = (&x[start..end], &mut out[start..end]);
+        if wide {
+            by_wide_stages(simd, op, x_part, out_part);
+        } else {
+            by_stages(simd, op, x_part, out_part);
         }
+        if end == x.len() {
+            return;
+        }
+        (start, end) = (x.len() - A::WIDTH, x.len());
     }
 }
 
@@ -73,6 +80,24 @@ fn by_stages<A: Element, O: Op, S: Simd>(simd: S, op: O, x: &[A], out: &mut [A])
         let vectors = x.chunks_exact(A::WIDTH).zip(out.chunks_exact_mut(A::WIDTH));
         for ((x, out), half) in vectors.zip(&halves) {
             op.finish(A::Lanes::<S>::load(simd, x), *half).store(out);
+        }
+    }
+}
+
+/// The same for formulas in `f64` lanes, two for each vector of `f32`.
+#[inline(always)]
+fn by_wide_stages<A: Element, O: Op, S: Simd>(simd: S, op: O, x: &[A], out: &mut [A]) {
+    let mut halves = [[[Doubles::<S>::fill(simd, 0.0); 2]; 2]; WIDE_STAGE];
+    for (x, out) in x.chunks(A::WIDTH * WIDE_STAGE).zip(out.chunks_mut(A::WIDTH * WIDE_STAGE)) {
+        for (x, half) in x.chunks_exact(A::WIDTH).zip(&mut halves) {
+            let (low, high) = A::Lanes::<S>::load(simd, x).widen();
+            *half = [op.begin_wide(low), op.begin_wide(high)];
+        }
+        let vectors = x.chunks_exact(A::WIDTH).zip(out.chunks_exact_mut(A::WIDTH));
+        for ((x, out), half) in vectors.zip(&halves) {
+            let (low, high) = A::Lanes::<S>::load(simd, x).widen();
+            let (low, high) = (op.finish_wide(low, half[0]), op.finish_wide(high, half[1]));
+            A::Lanes::<S>::narrow(low, high).store(out);
         }
     }
 }

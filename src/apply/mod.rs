@@ -17,7 +17,7 @@ use ndarray::{Array, ArrayRef, Dimension};
 
 use crate::activation::{Cost, Elementwise, Halved};
 use crate::element::Element;
-use crate::lane::{Half, Job, Lane};
+use crate::lane::{Half, Job, Lane, WideHalf};
 
 pub(crate) use self::elementwise::copy_short;
 pub(crate) use self::lanes::{Strand, Walk, assert_axis};
@@ -31,7 +31,7 @@ pub(crate) trait Op: Copy + Send + Sync {
     const COST: Cost;
     fn apply<V: Lane>(self, x: V) -> V;
 
-    /// As [`Elementwise::HALVED`].
+    /// As [`Elementwise::HALVED`], with the methods of the same names.
     const HALVED: Halved = Halved::No;
     #[inline(always)]
     fn begin<V: Lane>(self, x: V) -> Half<V> {
@@ -39,6 +39,14 @@ pub(crate) trait Op: Copy + Send + Sync {
     }
     #[inline(always)]
     fn finish<V: Lane>(self, x: V, _half: Half<V>) -> V {
+        self.apply(x)
+    }
+    #[inline(always)]
+    fn begin_wide<W: Lane<Elem = f64>>(self, x: W) -> WideHalf<W> {
+        [x; 2]
+    }
+    #[inline(always)]
+    fn finish_wide<W: Lane<Elem = f64>>(self, x: W, _half: WideHalf<W>) -> W {
         self.apply(x)
     }
 
@@ -98,6 +106,14 @@ impl<T: Elementwise> Op for Eval<T> {
     #[inline(always)]
     fn finish<V: Lane>(self, x: V, half: Half<V>) -> V {
         self.0.finish(x, half)
+    }
+    #[inline(always)]
+    fn begin_wide<W: Lane<Elem = f64>>(self, x: W) -> WideHalf<W> {
+        self.0.begin_wide(x)
+    }
+    #[inline(always)]
+    fn finish_wide<W: Lane<Elem = f64>>(self, x: W, half: WideHalf<W>) -> W {
+        self.0.finish_wide(x, half)
     }
 }
 

@@ -3,8 +3,8 @@
 use super::Pair;
 use super::exp::{split, split_short};
 use super::poly::from_root;
-use super::wide::{Grade, wide};
-use crate::lane::{DoubleKernel, Half, Lane, Mask};
+use super::wide::{Grade, wide, wide_from, wide_reduced};
+use crate::lane::{DoubleKernel, Half, Lane, Mask, WideHalf};
 
 /// Divisors are carried at `2^-OFFSET` (f32, f64), so that quotients reach far below the normal
 /// numbers before one multiplication puts them there.
@@ -120,10 +120,10 @@ pub(crate) fn silu_finish<V: Lane>(x: V, half: Half<V>) -> V {
     V::select(x.gt(x.splat(pick::<V>(TOP))), x, gate_short::<V, true>(x, half))
 }
 
-/// `x · σ(z)` of `f32` values in `f64` lanes, for `|z|` up to 700.
+/// `x · σ(z)` of `f32` values in `f64` lanes, from [`wide_reduced`] of `−z`.
 #[inline(always)]
-pub(crate) fn over_wide<W: Lane>(x: W, z: W) -> W {
-    x / wide(-z, Grade::Value).plus(1.0)
+pub(crate) fn over_wide<W: Lane>(x: W, half: WideHalf<W>) -> W {
+    x / wide_from(half, Grade::Value).plus(1.0)
 }
 
 /// The exponential in `x · σ(beta · x)`, for `f64` lanes and a positive `beta` given as a pair.
@@ -141,11 +141,17 @@ pub(crate) fn swish_finish<V: Lane>(x: V, beta: f64, half: Half<V>) -> V {
     V::select(x.gt(x.splat(TOP.1 / beta)), x, gate_finish(x, half))
 }
 
-/// `x · σ(beta · x)` of `f32` values in `f64` lanes, for a positive `beta`.
+/// The first steps of `x · σ(beta · x)` of `f32` values in `f64` lanes, for a positive `beta`.
 #[inline(always)]
-pub(crate) fn swish_wide<W: Lane>(x: W, beta: f64) -> W {
+pub(crate) fn swish_wide_begin<W: Lane>(x: W, beta: f64) -> WideHalf<W> {
     let x = x.at_least(x.splat(FLOOR.0 / beta));
-    over_wide(x, (x * beta).at_most(x.splat(TOP.0)))
+    wide_reduced(-(x * beta).at_most(x.splat(TOP.0)))
+}
+
+/// The rest after [`swish_wide_begin`].
+#[inline(always)]
+pub(crate) fn swish_wide_finish<W: Lane>(x: W, beta: f64, half: WideHalf<W>) -> W {
+    over_wide(x.at_least(x.splat(FLOOR.0 / beta)), half)
 }
 
 /// `σ(−|z|) = small · scale`, `σ(|z|) = large`, as pairs.

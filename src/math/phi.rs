@@ -3,7 +3,7 @@
 use super::Pair;
 use super::exp::split_careful;
 use super::poly::{double, monic, paired};
-use crate::lane::{DoubleKernel, Lane, Mask};
+use crate::lane::{DoubleKernel, Lane, Mask, WideHalf};
 
 /// `Φ(−a) = e^(-a²/2) TAIL_FACTOR N(a) / D(a)` for `a` in `[0, 14.5]`, for `f32` values in `f64` lanes, made by
 /// `tools/rational.py gelu`: degrees 4 over 5, leading coefficients 1, relative error 2^-27.26.
@@ -73,11 +73,44 @@ const H_SLOPE: [f64; 6] = [
 /// 2^-26.9. The division runs beside the exponential.
 #[inline(always)]
 pub(crate) fn tail_wide<W: Lane>(a: W, square: W) -> (W, W) {
+    let [u, rest] = tail_wide_begin(a, square);
+    (tail_wide_power(u), rest)
+}
+
+/// What is left of the exponent in [`tail_wide`], and the second factor.
+#[inline(always)]
+fn tail_wide_begin<W: Lane>(a: W, square: W) -> WideHalf<W> {
     let n = monic(a, square, &TAIL_TOP);
     let d = monic(a, square, &TAIL_BOTTOM);
     let (k, power) = square.split_scale(a.splat(-0.5 * core::f64::consts::LOG2_E), 0);
     let u = k.mul_add(a.splat(2.0 * core::f64::consts::LN_2), square);
-    (paired(u, u * u, &TAIL_POWER), n * power / d)
+    [u, n * power / d]
+}
+
+/// The first factor in [`tail_wide`].
+#[inline(always)]
+fn tail_wide_power<W: Lane>(u: W) -> W {
+    paired(u, u * u, &TAIL_POWER)
+}
+
+/// `|x|` up to where gelu is 0 or x in `f32`.
+#[inline(always)]
+fn limited_wide<W: Lane>(x: W) -> W {
+    x.abs().at_most(x.splat(14.5))
+}
+
+/// The first half of [`gelu`] of `f32` values in `f64` lanes.
+#[inline(always)]
+pub(crate) fn gelu_wide_begin<W: Lane>(x: W) -> WideHalf<W> {
+    let a = limited_wide(x);
+    // The square of an f32 value is exact.
+    tail_wide_begin(a, a * a)
+}
+
+/// The second half after [`gelu_wide_begin`].
+#[inline(always)]
+pub(crate) fn gelu_wide_finish<W: Lane>(x: W, [u, rest]: WideHalf<W>) -> W {
+    tail_wide_power(u).neg_mul_add(rest * limited_wide(x), x.at_least(x.splat(0.0)))
 }
 
 /// `a e^(a²/2) Φ(−a)` of an `f64` value in `[0, 38.9]`, with a relative error of about 2^-55.
@@ -129,10 +162,7 @@ pub(crate) fn gelu<V: Lane>(x: V) -> V {
     impl DoubleKernel for K {
         #[inline(always)]
         fn call<W: Lane<Elem = f64>>(self, x: W) -> W {
-            let a = x.abs().at_most(x.splat(14.5));
-            // The square of an f32 value is exact.
-            let (power, rest) = tail_wide(a, a * a);
-            power.neg_mul_add(rest * a, x.at_least(x.splat(0.0)))
+            gelu_wide_finish(x, gelu_wide_begin(x))
         }
     }
     if V::SINGLE {

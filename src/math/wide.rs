@@ -3,7 +3,7 @@
 
 use super::exp::Q_SHORT_DOUBLE;
 use super::poly::{double, paired};
-use crate::lane::Lane;
+use crate::lane::{Lane, WideHalf};
 
 /// `g` in `eʳ = 1 + r g(r)` for `|r| <= ln 2 / 2`, degree 5, made by `tools/exp.py`: error 2^-28.9
 /// relative to `eʳ`, a 30th of an ULP of `f32`.
@@ -48,8 +48,19 @@ pub(crate) struct Wide<W> {
 /// Splits an exponential; `grade` is known when this is compiled.
 #[inline(always)]
 pub(crate) fn wide<W: Lane>(x: W, grade: Grade) -> Wide<W> {
+    wide_from(wide_reduced(x), grade)
+}
+
+/// The first steps of [`wide`]: `r` and the power of two.
+#[inline(always)]
+pub(crate) fn wide_reduced<W: Lane>(x: W) -> WideHalf<W> {
     let (k, power) = x.split_scale(x.splat(core::f64::consts::LOG2_E), 0);
-    let r = k.neg_mul_add(x.splat(core::f64::consts::LN_2), x);
+    [k.neg_mul_add(x.splat(core::f64::consts::LN_2), x), power]
+}
+
+/// The rest of [`wide`].
+#[inline(always)]
+pub(crate) fn wide_from<W: Lane>([r, power]: WideHalf<W>, grade: Grade) -> Wide<W> {
     let p = match grade {
         Grade::Value => r * double(r, &G),
         Grade::Relative => r * double(r, &G_RELATIVE),
