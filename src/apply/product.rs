@@ -28,9 +28,9 @@ const STRIP: usize = 32;
 /// Fewer rows are not worth a pass over the matrix by another thread.
 const ROWS: usize = 48;
 /// Fewer panels are not worth packing the rows once more.
-const PANELS: usize = 16;
+const PANELS: usize = 8;
 /// Multiply-adds that cost as much as one element of the cheapest activation.
-const PER_ELEMENT: usize = 16;
+const PER_ELEMENT: usize = 8;
 
 /// The affine map `x ↦ x · Wᵀ + b` for `x` of shape `[batch, inputs]`, `W` of shape
 /// `[outputs, inputs]` and `b` of length `outputs`, as in a dense layer.
@@ -138,8 +138,7 @@ impl<A: Element> Affine<A> {
             self.map_assign_into(x, &mut result, finish);
             return out.assign(&result);
         }
-        let work = batch.saturating_mul(self.outputs).saturating_mul(self.inputs) / PER_ELEMENT;
-        let pieces = parallel::pieces(Cost::Light, work);
+        let pieces = self.pieces(batch);
         let job = Job::new();
         let finish = &|piece: &mut [A]| {
             job.install(|| finish(&mut ArrayViewMut1::from(piece)));
@@ -155,6 +154,12 @@ impl<A: Element> Affine<A> {
             let cut = self.cut(pieces.div_ceil(2), batch);
             self.cut_block(cut, job, x.view(), out.view_mut(), 0, finish);
         }
+    }
+
+    /// The number of pieces that the product with a batch should be cut into.
+    fn pieces(&self, batch: usize) -> usize {
+        let work = batch.saturating_mul(self.outputs).saturating_mul(self.inputs) / PER_ELEMENT;
+        parallel::pieces(Cost::Light, work)
     }
 
     /// Into how many pieces the rows and the columns of a product are cut. Whole strips of columns

@@ -276,7 +276,7 @@ pub(crate) fn gelu_slope<V: Lane>(x: V) -> V {
     let sum = Pair::two_sum(odd.high, phi.high).plus_low(odd.low + phi.low);
     let around = Pair::sum(half, sum.high);
     let around = around.high + (around.low + sum.low);
-    let y = V::select(a.lt(half), around, y);
+    let y = V::select(a.lt(x.splat(0.58)), around, y);
     let near = (x + 0.75).abs().lt(x.splat(0.18));
     if near.any() {
         return V::select(near, from_root(x - ROOT.0, x.splat(-ROOT.1), ROOT_SLOPE, &NEAR_ROOT), y);

@@ -129,9 +129,11 @@ fn scaled_tail<V: Lane>(a: V) -> Pair<V> {
     let twice = a + a;
     let s = twice * over_d;
     let s_low = s.neg_mul_add(d_low, s.neg_mul_add(d, twice)) * over_d;
-    // What is missing in v takes part with the slope only, beside the long chain.
+    // What is missing in v takes part with the slope only, beside the long chain: of it the rounding of s − 1 does not
+    // change the factor s.
     let v = s - 1.0;
-    let v_low = (s - (v + 1.0)) + s_low;
+    let rounding = s - (v + 1.0);
+    let v_low = rounding + s_low;
     let v4 = v * v * (v * v);
     let mut sum = double(v, &H_HIGH).mul_add(v4 * v4, double(v, &H_LOW));
     // The terms of the first coefficients are larger than h: Horner's rule has the fewest roundings, and what the last
@@ -148,6 +150,7 @@ fn scaled_tail<V: Lane>(a: V) -> Pair<V> {
     let half = a.splat(0.5);
     let g = s.mul_add(h, half);
     let g_low = s.mul_add(h_low, s.mul_add(h, half - g));
+    let g_low = rounding.neg_mul_add(h, g_low);
     let g = Pair { high: g, low: v_low.mul_add(double(v, &H_SLOPE), g_low) };
     let q = a * over_l;
     let q = Pair { high: q, low: q.neg_mul_add(l_low, q.neg_mul_add(l, a)) * over_l };

@@ -8,12 +8,13 @@ use super::input::Input;
 use super::lane::{crown_all, difference, map, overwrite};
 use super::max::max;
 use super::sum::{SHORT, chunk, each, mode, origin, suffices, total};
-use super::total::Total;
+use super::total::{Total, WIDEST};
 use super::wide::Wide;
 use crate::element::Element;
 use crate::lane::{Kernel, LaneIo};
 
-/// Lanes that go through their stages together: while one waits for the last of a sum, the next adds.
+/// Lanes that go through their stages together, at most as many as a vector has: while one waits for the last of
+/// a sum, the next adds, and what comes of the sums is found for all at once.
 const TOGETHER: usize = 8;
 
 /// Lanes of at most a chunk, one after the other in `x`, or in `out` where there is none.
@@ -50,15 +51,18 @@ impl<A: Element, I: Input<A>, const LOG: bool> Kernel for Rows<'_, A, I, LOG> {
     }
 }
 
-/// The largest key of each lane.
+/// The largest key of each lane, one in each lane of a vector, which may have more.
 #[inline(always)]
-fn tops<S: Simd, A: Element, I: Input<A>>(simd: S, input: I, x: &[A], len: usize) -> [A; TOGETHER] {
-    let mut tops = [A::zero(); TOGETHER];
+fn tops<S: Simd, A: Element, I: Input<A>>(simd: S, input: I, x: &[A], len: usize) -> [A; WIDEST] {
+    let mut tops = [A::zero(); WIDEST];
     for (top, x) in tops.iter_mut().zip(x.chunks_exact(len)) {
         *top = max(simd, input, x);
     }
     tops
 }
+
+/// Sums of lanes that are not there.
+const NO_SUM: Wide = Wide { high: 1.0, low: 0.0 };
 
 #[inline(always)]
 fn quotients<S: Simd, A: Element, I: Input<A>>(
@@ -70,26 +74,34 @@ fn quotients<S: Simd, A: Element, I: Input<A>>(
 ) {
     let constants = Constants::new();
     let tops = tops(simd, input, x, len);
-    let mut sums = [Wide::ZERO; TOGETHER];
+    let mut sums = [NO_SUM; WIDEST];
     for ((start, &top), sum) in (0..x.len()).step_by(len).zip(&tops).zip(&mut sums) {
         let top = A::Lanes::<S>::fill(simd, top);
         let origin = origin::<S, A, I>(simd, input, constants, top, top);
         let (x, out) = ((&x[start..], len), &mut out[start..]);
         (*sum, _) = total::<S, A, I, { mode::STORE }>(simd, input, x, out, top, origin);
     }
-    for ((out, &top), &sum) in out.chunks_exact_mut(len).zip(&tops).zip(&sums) {
-        let top = A::Lanes::<S>::fill(simd, top);
-        let origin = origin::<S, A, I>(simd, input, constants, top, top);
-        let total = Total::fill(simd, sum);
-        let inverse = inverse(total);
-        let crowned = crowned::<S, A, I>(simd, input, total, top, origin);
+    // What comes of the sums, for all lanes at once.
+    let total = Total::load(simd, &sums);
+    let top = A::Lanes::<S>::load(simd, &tops[..A::WIDTH]);
+    let origin = origin::<S, A, I>(simd, input, constants, top, top);
+    let (high, low) = inverse(total);
+    let (highs, lows) = (each::<S, A>(high), each::<S, A>(low));
+    let crowned = crowned::<S, A, I>(simd, input, total, top, origin).map(
+        #[inline(always)]
+        |crowned| each::<S, A>(crowned),
+    );
+    for (i, out) in out.chunks_exact_mut(len).enumerate() {
+        let inverse = (A::Lanes::<S>::fill(simd, highs[i]), A::Lanes::<S>::fill(simd, lows[i]));
         overwrite(
             simd,
             out,
             #[inline(always)]
             |t| quotient(t, inverse),
         );
-        if crowned.is_some() {
+        if let Some(crowned) = crowned
+            && crowned[i] == A::one()
+        {
             crown_all(out);
         }
     }
@@ -105,25 +117,30 @@ fn logarithms<S: Simd, A: Element, I: Input<A>>(
 ) {
     let constants = Constants::new();
     let tops = tops(simd, input, x, len);
-    let mut logs = [A::zero(); TOGETHER];
-    for ((start, &top), log) in (0..x.len()).step_by(len).zip(&tops).zip(&mut logs) {
+    let all_tops = A::Lanes::<S>::load(simd, &tops[..A::WIDTH]);
+    let all = origin::<S, A, I>(simd, input, constants, all_tops, all_tops);
+    let all = largest::<S, A, I>(simd, input, all_tops, all);
+    let largest = all.store();
+    let (mut sums, mut counts) = ([NO_SUM; WIDEST], [A::zero(); WIDEST]);
+    for (i, start) in (0..x.len()).step_by(len).enumerate() {
         let x = (&x[start..], len);
-        let top = A::Lanes::<S>::fill(simd, top);
+        let top = A::Lanes::<S>::fill(simd, tops[i]);
         let origin = origin::<S, A, I>(simd, input, constants, top, top);
-        let largest = largest::<S, A, I>(simd, input, top, origin);
         let (mut sum, mut count) = (Wide::ZERO, 0.0);
         if len > SHORT {
             (sum, _) = total::<S, A, I, { mode::ADD }>(simd, input, x, &mut [], top, origin);
         }
-        if !suffices(sum, largest.store()[0]) {
+        if !suffices(sum, largest[i]) {
             (sum, count) = total::<S, A, I, { mode::COUNT }>(simd, input, x, &mut [], top, origin);
         }
-        let counts = A::Lanes::<S>::fill(simd, A::from_f64(count));
-        let nearest = nearest(logarithm::<S, A>(Total::fill(simd, sum), largest, counts));
-        *log = each::<S, A>(nearest)[0];
+        (sums[i], counts[i]) = (sum, A::from_f64(count));
     }
+    // The logarithms of all lanes at once.
+    let counts = A::Lanes::<S>::load(simd, &counts[..A::WIDTH]);
+    let logs = nearest(logarithm::<S, A>(Total::load(simd, &sums), all, counts));
+    let logs = each::<S, A>(logs);
     let lanes = x.chunks_exact(len).zip(out.chunks_exact_mut(len));
-    for (((x, out), &top), &log) in lanes.zip(&tops).zip(&logs) {
+    for ((x, out), (&top, &log)) in lanes.zip(tops.iter().zip(&logs)) {
         let (top, log) = (A::Lanes::<S>::fill(simd, top), A::Lanes::<S>::fill(simd, log));
         map(
             simd,

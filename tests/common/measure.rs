@@ -203,7 +203,7 @@ pub fn falls<A: Format>(x: &[A], y: &[A]) -> Option<A> {
 impl Entry<f64> {
     /// `count` random numbers and the neighbourhoods of all places of interest. A quarter of the numbers are spread
     /// over all exponents or those where activations bend, a quarter evenly from −40 to 40; the rest are looked for
-    /// where the largest errors were so far, since errors of one cause are large together.
+    /// where the largest errors of each quarter were so far, since errors of one cause are large together.
     pub fn measure_random(
         &self,
         count: usize,
@@ -217,39 +217,43 @@ impl Entry<f64> {
         let merge = |[a, b]: [Worst<f64>; 2], [c, d]: [Worst<f64>; 2]| [a.merge(c), b.merge(d)];
         let places = hard.par_chunks(256).map(|x| Which::BOTH.map(|which| self.measure(which, x)));
         let places = places.reduce(|| [Worst::new(); 2], merge);
+        type Found = [[Worst<f64>; 2]; 2];
+        let nothing = || [[Worst::new(); 2]; 2];
+        let both = |[a, b]: Found, [c, d]: Found| [merge(a, c), merge(b, d)];
         let half = count.div_ceil(2 * BLOCK);
         let spread = |block: usize| {
             let mut random = Random(block as u64);
-            let one = |i: usize| match i % 4 {
+            let wide = |i: usize| match i % 2 {
                 0 => random.number(-1100, 1100),
-                1 => random.number(BENDS.0, BENDS.1),
-                _ => random.even(-40.0, 40.0),
+                _ => random.number(BENDS.0, BENDS.1),
             };
-            let x: Vec<f64> = (0..BLOCK).map(one).collect();
+            let wide: Vec<f64> = (0..BLOCK / 2).map(wide).collect();
+            let dense: Vec<f64> = (0..BLOCK / 2).map(|_| random.even(-40.0, 40.0)).collect();
             progress(BLOCK as u64);
-            Which::BOTH.map(|which| self.measure(which, &x))
+            [wide, dense].map(|x| Which::BOTH.map(|which| self.measure(which, &x)))
         };
-        let all = (0..half).into_par_iter().map(spread);
-        let mut worst = merge(all.reduce(|| [Worst::new(); 2], merge), places);
-        // Nearer and nearer to the worst place.
+        let mut worst = (0..half).into_par_iter().map(spread).reduce(nothing, both);
+        worst[0] = merge(worst[0], places);
+        // Nearer and nearer to the worst places of both.
         const ROUNDS: usize = 8;
         let share = half.div_ceil(ROUNDS);
         for round in 0..ROUNDS {
             let radius = 2f64.powi(-3 - round as i32);
-            let places = worst.map(|worst| worst.at);
             let near = |block: usize| {
                 let mut random = Random((half + round * share + block) as u64);
-                let found = [0, 1].map(|i| {
-                    let one = |_| places[i] * random.even(1.0 - radius, 1.0 + radius);
-                    let x: Vec<f64> = (0..BLOCK).map(one).collect();
-                    self.measure(Which::BOTH[i], &x).only_largest()
+                let found = worst.map(|worst| {
+                    [0, 1].map(|i| {
+                        let one = |_| worst[i].at * random.even(1.0 - radius, 1.0 + radius);
+                        let x: Vec<f64> = (0..BLOCK / 2).map(one).collect();
+                        self.measure(Which::BOTH[i], &x).only_largest()
+                    })
                 });
                 progress(BLOCK as u64);
                 found
             };
-            let found = (0..share).into_par_iter().map(near);
-            worst = merge(worst, found.reduce(|| [Worst::new(); 2], merge));
+            let found = (0..share).into_par_iter().map(near).reduce(nothing, both);
+            worst = both(worst, found);
         }
-        worst
+        merge(worst[0], worst[1])
     }
 }

@@ -168,7 +168,7 @@ fn sigmoid_and_tanh_stay_in_their_ranges() {
     check::<f64>();
 }
 
-/// All inputs in `f32`, 4 · 10⁷ random ones and all hard ones in `f64`; bounds that are exceeded and
+/// All inputs in `f32`, 4 · 10⁷ and all hard ones in `f64`; bounds that are exceeded and
 /// bounds that are loose.
 fn check_exhaustively(name: &str) {
     let mut failures = Vec::new();
