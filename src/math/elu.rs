@@ -12,7 +12,7 @@ pub(crate) fn begin<V: Lane>(x: V, low: Option<V>) -> Half<V> {
     [e.p, e.low, e.scale]
 }
 
-/// `factor · (eᶻ − 1)` after [`begin`], within 0.84 ULP.
+/// `factor · (eᶻ − 1)` after [`begin`], within 0.85 ULP.
 #[inline(always)]
 pub(crate) fn exp_m1_below<V: Lane>([p, low, scale]: Half<V>, factor: Pair<V>) -> V {
     exp_m1_pair(p, low, scale).times_pair(factor).round()

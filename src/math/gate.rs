@@ -88,7 +88,7 @@ fn gate_short<V: Lane, const CAREFUL: bool>(numerator: V, [p, low, scale]: Half<
     inverse.neg_mul_add(excess, quotient) * unit
 }
 
-/// The logistic function `σ(x) = 1 / (1 + e⁻ˣ)`, within 0.92 ULP over the whole line.
+/// The logistic function `σ(x) = 1 / (1 + e⁻ˣ)`, within 0.91 ULP (f32), 0.82 ULP (f64) over the whole line.
 #[inline(always)]
 pub fn sigmoid<V: Lane>(x: V) -> V {
     sigmoid_finish(sigmoid_begin(x))
@@ -134,7 +134,7 @@ pub(crate) fn swish_begin<V: Lane>(x: V, beta: (f64, f64)) -> Half<V> {
     gate_begin(z.high, Some(z.low))
 }
 
-/// `x · σ(beta · x)` after [`swish_begin`], within 0.76 ULP.
+/// `x · σ(beta · x)` after [`swish_begin`], within 0.82 ULP.
 #[inline(always)]
 pub(crate) fn swish_finish<V: Lane>(x: V, beta: f64, half: Half<V>) -> V {
     let x = x.at_least(x.splat(FLOOR.1 / beta));

@@ -8,7 +8,7 @@ use super::input::Input;
 use super::lane::{crown_all, difference, map, overwrite};
 use super::max::max;
 use super::sum::{SHORT, chunk, each, mode, origin, suffices, total};
-use super::total::{Total, WIDEST};
+use super::total::{Total, WIDEST, single};
 use super::wide::Wide;
 use crate::element::Element;
 use crate::lane::{Kernel, LaneIo};
@@ -30,8 +30,9 @@ impl<A: Element, I: Input<A>, const LOG: bool> Kernel for Rows<'_, A, I, LOG> {
     #[inline(always)]
     fn run<S: Simd>(self, simd: S) {
         let Self { input, x, out, len } = self;
-        // As many lanes as stay in the first-level cache.
-        let size = len * (chunk::<A>() / 2 / len).clamp(1, TOGETHER);
+        // As many lanes as half fill the first-level cache, or three of f32, which fill three quarters of it.
+        let least = if single::<A>() { (chunk::<A>() * 3 / 4 / len).min(3) } else { 1 };
+        let size = len * (chunk::<A>() / 2 / len).max(least).clamp(1, TOGETHER);
         let mut copy = Vec::new();
         for (i, out) in out.chunks_mut(size).enumerate() {
             let x = match x {
@@ -61,8 +62,25 @@ fn tops<S: Simd, A: Element, I: Input<A>>(simd: S, input: I, x: &[A], len: usize
     tops
 }
 
-/// Sums of lanes that are not there.
-const NO_SUM: Wide = Wide { high: 1.0, low: 0.0 };
+/// A number for each lane, or that of the only lane everywhere: a vector made of pieces waits for their stores.
+#[inline(always)]
+fn one_each<S: Simd, A: Element>(simd: S, all: &[A; WIDEST], alone: bool) -> A::Lanes<S> {
+    if alone {
+        A::Lanes::<S>::fill(simd, all[0])
+    } else {
+        A::Lanes::<S>::load(simd, &all[..A::WIDTH])
+    }
+}
+
+/// The same of sums.
+#[inline(always)]
+fn totals<S: Simd>(simd: S, sums: &([f64; WIDEST], [f64; WIDEST]), alone: bool) -> Total<S> {
+    if alone {
+        Total::fill(simd, Wide { high: sums.0[0], low: sums.1[0] })
+    } else {
+        Total::load_parts(simd, &sums.0, &sums.1)
+    }
+}
 
 #[inline(always)]
 fn quotients<S: Simd, A: Element, I: Input<A>>(
@@ -74,16 +92,19 @@ fn quotients<S: Simd, A: Element, I: Input<A>>(
 ) {
     let constants = Constants::new();
     let tops = tops(simd, input, x, len);
-    let mut sums = [NO_SUM; WIDEST];
-    for ((start, &top), sum) in (0..x.len()).step_by(len).zip(&tops).zip(&mut sums) {
-        let top = A::Lanes::<S>::fill(simd, top);
+    // Sums of lanes that are not there are 1.
+    let mut sums = ([1.0; WIDEST], [0.0; WIDEST]);
+    for (i, start) in (0..x.len()).step_by(len).enumerate() {
+        let top = A::Lanes::<S>::fill(simd, tops[i]);
         let origin = origin::<S, A, I>(simd, input, constants, top, top);
         let (x, out) = ((&x[start..], len), &mut out[start..]);
-        (*sum, _) = total::<S, A, I, { mode::STORE }>(simd, input, x, out, top, origin);
+        let (sum, _) = total::<S, A, I, { mode::STORE }>(simd, input, x, out, top, origin);
+        (sums.0[i], sums.1[i]) = (sum.high, sum.low);
     }
     // What comes of the sums, for all lanes at once.
-    let total = Total::load(simd, &sums);
-    let top = A::Lanes::<S>::load(simd, &tops[..A::WIDTH]);
+    let alone = x.len() == len;
+    let total = totals(simd, &sums, alone);
+    let top = one_each::<S, A>(simd, &tops, alone);
     let origin = origin::<S, A, I>(simd, input, constants, top, top);
     let (high, low) = inverse(total);
     let (highs, lows) = (each::<S, A>(high), each::<S, A>(low));
@@ -117,11 +138,13 @@ fn logarithms<S: Simd, A: Element, I: Input<A>>(
 ) {
     let constants = Constants::new();
     let tops = tops(simd, input, x, len);
-    let all_tops = A::Lanes::<S>::load(simd, &tops[..A::WIDTH]);
+    let alone = x.len() == len;
+    let all_tops = one_each::<S, A>(simd, &tops, alone);
     let all = origin::<S, A, I>(simd, input, constants, all_tops, all_tops);
     let all = largest::<S, A, I>(simd, input, all_tops, all);
-    let largest = all.store();
-    let (mut sums, mut counts) = ([NO_SUM; WIDEST], [A::zero(); WIDEST]);
+    let largest = all.highs();
+    let mut sums = ([1.0; WIDEST], [0.0; WIDEST]);
+    let mut counts = [A::zero(); WIDEST];
     for (i, start) in (0..x.len()).step_by(len).enumerate() {
         let x = (&x[start..], len);
         let top = A::Lanes::<S>::fill(simd, tops[i]);
@@ -130,14 +153,14 @@ fn logarithms<S: Simd, A: Element, I: Input<A>>(
         if len > SHORT {
             (sum, _) = total::<S, A, I, { mode::ADD }>(simd, input, x, &mut [], top, origin);
         }
-        if !suffices(sum, largest[i]) {
+        if !suffices(sum, Wide::from(largest[i])) {
             (sum, count) = total::<S, A, I, { mode::COUNT }>(simd, input, x, &mut [], top, origin);
         }
-        (sums[i], counts[i]) = (sum, A::from_f64(count));
+        (sums.0[i], sums.1[i], counts[i]) = (sum.high, sum.low, A::from_f64(count));
     }
     // The logarithms of all lanes at once.
-    let counts = A::Lanes::<S>::load(simd, &counts[..A::WIDTH]);
-    let logs = nearest(logarithm::<S, A>(Total::load(simd, &sums), all, counts));
+    let counts = one_each::<S, A>(simd, &counts, alone);
+    let logs = nearest(logarithm::<S, A>(totals(simd, &sums, alone), all, counts));
     let logs = each::<S, A>(logs);
     let lanes = x.chunks_exact(len).zip(out.chunks_exact_mut(len));
     for ((x, out), (&top, &log)) in lanes.zip(tops.iter().zip(&logs)) {

@@ -153,6 +153,15 @@ impl<S: Simd> Total<S> {
         sums[0]
     }
 
+    /// The high part of each lane's sum.
+    #[inline(always)]
+    pub(crate) fn highs(self) -> [f64; WIDEST] {
+        let mut highs = [0.0; WIDEST];
+        self.first.high.store(&mut highs[..8]);
+        self.rest.high.store(&mut highs[8..]);
+        highs
+    }
+
     /// Each lane's sum.
     #[inline(always)]
     pub(crate) fn store(self) -> [Wide; WIDEST] {
@@ -178,6 +187,12 @@ impl<S: Simd> Total<S> {
             #[inline(always)]
             |sum| sum.low,
         );
+        Self::load_parts(simd, &highs, &lows)
+    }
+
+    /// The same from the parts.
+    #[inline(always)]
+    pub(crate) fn load_parts(simd: S, highs: &[f64; WIDEST], lows: &[f64; WIDEST]) -> Self {
         let load = Doubles::load;
         Self {
             first: Pair { high: load(simd, &highs[..8]), low: load(simd, &lows[..8]) },
