@@ -28,9 +28,9 @@ const STRIP: usize = 32;
 /// Fewer rows are not worth a pass over the matrix by another thread.
 const ROWS: usize = 48;
 /// Fewer panels are not worth packing the rows once more.
-const PANELS: usize = 8;
+const PANELS: usize = 16;
 /// Multiply-adds that cost as much as one element of the cheapest activation.
-const PER_ELEMENT: usize = 8;
+const PER_ELEMENT: usize = 16;
 
 /// The affine map `x ↦ x · Wᵀ + b` for `x` of shape `[batch, inputs]`, `W` of shape
 /// `[outputs, inputs]` and `b` of length `outputs`, as in a dense layer.

@@ -8,13 +8,13 @@ use super::input::Input;
 use super::lane::{crown_all, difference, map, overwrite};
 use super::max::max;
 use super::sum::{SHORT, chunk, each, mode, origin, suffices, total};
-use super::total::{Total, WIDEST, single};
+use super::total::{Total, WIDEST};
 use super::wide::Wide;
 use crate::element::Element;
 use crate::lane::{Kernel, LaneIo};
 
 /// Lanes that go through their stages together, at most as many as a vector has: while one waits for the last of
-/// a sum, the next adds, and what comes of the sums is found for all at once.
+/// a sum, the next adds, and the logarithms are taken of all at once.
 const TOGETHER: usize = 8;
 
 /// Lanes of at most a chunk, one after the other in `x`, or in `out` where there is none.
@@ -30,9 +30,8 @@ impl<A: Element, I: Input<A>, const LOG: bool> Kernel for Rows<'_, A, I, LOG> {
     #[inline(always)]
     fn run<S: Simd>(self, simd: S) {
         let Self { input, x, out, len } = self;
-        // As many lanes as half fill the first-level cache, or three of f32, which fill three quarters of it.
-        let least = if single::<A>() { (chunk::<A>() * 3 / 4 / len).min(3) } else { 1 };
-        let size = len * (chunk::<A>() / 2 / len).max(least).clamp(1, TOGETHER);
+        // As many lanes as stay in the first-level cache.
+        let size = len * (chunk::<A>() / 2 / len).clamp(1, TOGETHER);
         let mut copy = Vec::new();
         for (i, out) in out.chunks_mut(size).enumerate() {
             let x = match x {
@@ -92,37 +91,26 @@ fn quotients<S: Simd, A: Element, I: Input<A>>(
 ) {
     let constants = Constants::new();
     let tops = tops(simd, input, x, len);
-    // Sums of lanes that are not there are 1.
-    let mut sums = ([1.0; WIDEST], [0.0; WIDEST]);
-    for (i, start) in (0..x.len()).step_by(len).enumerate() {
-        let top = A::Lanes::<S>::fill(simd, tops[i]);
+    let mut sums = [Wide::ZERO; TOGETHER];
+    for ((start, &top), sum) in (0..x.len()).step_by(len).zip(&tops).zip(&mut sums) {
+        let top = A::Lanes::<S>::fill(simd, top);
         let origin = origin::<S, A, I>(simd, input, constants, top, top);
         let (x, out) = ((&x[start..], len), &mut out[start..]);
-        let (sum, _) = total::<S, A, I, { mode::STORE }>(simd, input, x, out, top, origin);
-        (sums.0[i], sums.1[i]) = (sum.high, sum.low);
+        (*sum, _) = total::<S, A, I, { mode::STORE }>(simd, input, x, out, top, origin);
     }
-    // What comes of the sums, for all lanes at once.
-    let alone = x.len() == len;
-    let total = totals(simd, &sums, alone);
-    let top = one_each::<S, A>(simd, &tops, alone);
-    let origin = origin::<S, A, I>(simd, input, constants, top, top);
-    let (high, low) = inverse(total);
-    let (highs, lows) = (each::<S, A>(high), each::<S, A>(low));
-    let crowned = crowned::<S, A, I>(simd, input, total, top, origin).map(
-        #[inline(always)]
-        |crowned| each::<S, A>(crowned),
-    );
-    for (i, out) in out.chunks_exact_mut(len).enumerate() {
-        let inverse = (A::Lanes::<S>::fill(simd, highs[i]), A::Lanes::<S>::fill(simd, lows[i]));
+    for ((out, &top), &sum) in out.chunks_exact_mut(len).zip(&tops).zip(&sums) {
+        let top = A::Lanes::<S>::fill(simd, top);
+        let origin = origin::<S, A, I>(simd, input, constants, top, top);
+        let total = Total::fill(simd, sum);
+        let inverse = inverse(total);
+        let crowned = crowned::<S, A, I>(simd, input, total, top, origin);
         overwrite(
             simd,
             out,
             #[inline(always)]
             |t| quotient(t, inverse),
         );
-        if let Some(crowned) = crowned
-            && crowned[i] == A::one()
-        {
+        if crowned.is_some() {
             crown_all(out);
         }
     }
