@@ -12,7 +12,6 @@ use crate::lane::{Doubles, Lane, LaneIo};
 
 /// Vectors between the halves where registers are too few to keep what lies between.
 const STAGE: usize = 4;
-const WIDE_STAGE: usize = 4;
 
 /// Whether `op` has halves for these elements.
 #[inline(always)]
@@ -87,8 +86,8 @@ fn by_stages<A: Element, O: Op, S: Simd>(simd: S, op: O, x: &[A], out: &mut [A])
 /// The same for formulas in `f64` lanes, two for each vector of `f32`.
 #[inline(always)]
 fn by_wide_stages<A: Element, O: Op, S: Simd>(simd: S, op: O, x: &[A], out: &mut [A]) {
-    let mut halves = [[[Doubles::<S>::fill(simd, 0.0); 2]; 2]; WIDE_STAGE];
-    for (x, out) in x.chunks(A::WIDTH * WIDE_STAGE).zip(out.chunks_mut(A::WIDTH * WIDE_STAGE)) {
+    let mut halves = [[[Doubles::<S>::fill(simd, 0.0); 2]; 2]; STAGE];
+    for (x, out) in x.chunks(A::WIDTH * STAGE).zip(out.chunks_mut(A::WIDTH * STAGE)) {
         for (x, half) in x.chunks_exact(A::WIDTH).zip(&mut halves) {
             let (low, high) = A::Lanes::<S>::load(simd, x).widen();
             *half = [op.begin_wide(low), op.begin_wide(high)];

@@ -138,7 +138,8 @@ impl<A: Element> Affine<A> {
             self.map_assign_into(x, &mut result, finish);
             return out.assign(&result);
         }
-        let pieces = self.pieces(batch);
+        let work = batch.saturating_mul(self.outputs).saturating_mul(self.inputs) / PER_ELEMENT;
+        let pieces = parallel::pieces(Cost::Light, work);
         let job = Job::new();
         let finish = &|piece: &mut [A]| {
             job.install(|| finish(&mut ArrayViewMut1::from(piece)));
@@ -154,12 +155,6 @@ impl<A: Element> Affine<A> {
             let cut = self.cut(pieces.div_ceil(2), batch);
             self.cut_block(cut, job, x.view(), out.view_mut(), 0, finish);
         }
-    }
-
-    /// The number of pieces that the product with a batch should be cut into.
-    fn pieces(&self, batch: usize) -> usize {
-        let work = batch.saturating_mul(self.outputs).saturating_mul(self.inputs) / PER_ELEMENT;
-        parallel::pieces(Cost::Light, work)
     }
 
     /// Into how many pieces the rows and the columns of a product are cut. Whole strips of columns

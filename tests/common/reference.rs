@@ -365,7 +365,9 @@ pub fn formula<N: Num>(name: &str) -> Option<Formula<N>> {
             function: |x, p| n::<N>(p[0]) * tanh(n::<N>(x) / n(p[0])),
             derivative: |x, p| n::<N>(4.0) * sigmoid_slope(n::<N>(x) * n(2.0) / n(p[0])),
             limits: |p| limits([-p[0], p[0]], [0.0, 0.0]),
-            places: &[0.0, 10.0, 30.0, 270.0, 500.0, 570.0, 1310.0, 1560.0, 10626.0, 11177.0],
+            places: &[
+                0.0, 10.0, 30.0, 270.0, 500.0, 570.0, 1310.0, 1560.0, 10626.0, 10646.8, 11177.0,
+            ],
             ..base
         },
         _ => return None,
