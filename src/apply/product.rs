@@ -2,7 +2,7 @@
 //!
 //! The matrix is stored once in panels of one vector's width, so that every product is a fused
 //! multiply-add of a broadcast input with a contiguous vector of weights. A tile of six rows keeps
-//! its twelve registers of sums in the core; a single row takes four panels at a time instead.
+//! its twelve registers of sums in the core, with 32 registers one of four panels its 24; a single row takes four panels at a time instead.
 //! Neither changes the order of summation, and nor does the cut for threads, along rows or columns.
 
 mod kernel;
@@ -22,6 +22,8 @@ use crate::lane::{Job, run};
 
 /// Rows that are packed together, so that a panel is fetched once for all of them.
 const BLOCK: usize = 16 * TILE;
+/// The same where vectors are of 64 bytes: there the second-level cache is of 1 MiB or more.
+const WIDE_BLOCK: usize = 2 * BLOCK;
 /// Panels of one pass over such rows: with the packed rows they fill three quarters of a second-level
 /// cache of 512 KiB. All panels of a wide matrix at once were 15 % slower (256 x 4096 x 4096, Zen 3).
 const STRIP: usize = 32;
@@ -232,15 +234,26 @@ impl<A: Element> Affine<A> {
         first: usize,
         finish: &(impl Fn(&mut [A]) + Sync),
     ) {
-        let out = out.axis_chunks_iter_mut(Axis(0), BLOCK);
-        for (x, mut out) in x.axis_chunks_iter(Axis(0), BLOCK).zip(out) {
+        let block = if job.is_widest() { WIDE_BLOCK } else { BLOCK };
+        let out = out.axis_chunks_iter_mut(Axis(0), block);
+        for (x, mut out) in x.axis_chunks_iter(Axis(0), block).zip(out) {
             let strips = out.axis_chunks_iter_mut(Axis(1), STRIP * A::WIDTH);
             for (index, mut out) in strips.enumerate() {
                 let panel = first / A::WIDTH + index * STRIP;
-                if x.nrows() <= TILE {
-                    self.strip(job, x, out.view_mut(), panel, &mut [A::zero(); TILE * DEPTH]);
-                } else {
-                    self.strip(job, x, out.view_mut(), panel, &mut [A::zero(); BLOCK * DEPTH]);
+                match x.nrows() {
+                    ..=TILE => {
+                        self.strip(job, x, out.view_mut(), panel, &mut [A::zero(); TILE * DEPTH])
+                    }
+                    ..=BLOCK => {
+                        self.strip(job, x, out.view_mut(), panel, &mut [A::zero(); BLOCK * DEPTH])
+                    }
+                    _ => self.strip(
+                        job,
+                        x,
+                        out.view_mut(),
+                        panel,
+                        &mut [A::zero(); WIDE_BLOCK * DEPTH],
+                    ),
                 }
                 match out.as_slice_mut() {
                     Some(all) => finish(all),
@@ -250,7 +263,7 @@ impl<A: Element> Affine<A> {
         }
     }
 
-    /// At most [`BLOCK`] rows and [`STRIP`] panels from `panel` on.
+    /// At most [`WIDE_BLOCK`] rows and [`STRIP`] panels from `panel` on.
     fn strip(
         &self,
         job: Job,
@@ -259,7 +272,7 @@ impl<A: Element> Affine<A> {
         panel: usize,
         packed: &mut [A],
     ) {
-        let mut rows: [&mut [A]; BLOCK] = core::array::from_fn(|_| Default::default());
+        let mut rows: [&mut [A]; WIDE_BLOCK] = core::array::from_fn(|_| Default::default());
         let count = out.nrows();
         for (cells, row) in rows.iter_mut().zip(out.rows_mut()) {
             *cells = contiguous(row);

@@ -134,6 +134,14 @@ impl Job {
         return true;
     }
 
+    /// Whether vectors are of 64 bytes, so that the processor is a large one.
+    pub(crate) fn is_widest(self) -> bool {
+        #[cfg(target_arch = "x86_64")]
+        return matches!(self.0, Token::Avx512(_));
+        #[cfg(not(target_arch = "x86_64"))]
+        return false;
+    }
+
     /// Runs `f` with every call of this crate that it makes on this thread using the job's level.
     pub(crate) fn install<R>(self, f: impl FnOnce() -> R) -> R {
         let _restore = Restore(CHOSEN.replace(Some(self.0)));

@@ -42,36 +42,71 @@ impl<A: Element> Kernel for Block<'_, '_, A> {
     type Output = ();
     #[inline(always)]
     fn run<S: Simd>(self, simd: S) {
+        // With 32 registers a tile of four panels uses each broadcast four times, and has the sums that two
+        // multiply-adds a cycle need: 24, with 4 weights and 1 input.
+        if A::Lanes::<S>::fill(simd, A::zero()).has_room() {
+            self.multiply::<S, 4, 4>(simd);
+        } else {
+            self.multiply::<S, 1, 2>(simd);
+        }
+    }
+}
+
+impl<A: Element> Block<'_, '_, A> {
+    /// Tiles of `W` panels; those of one or two rows, at the end, take `P` panels, so that they too have enough sums
+    /// to hide the latency.
+    #[inline(always)]
+    fn multiply<S: Simd, const W: usize, const P: usize>(self, simd: S) {
         let Self { map, x, out, panel: first, packed } = self;
-        let rows = out.len();
         let width = out.first().map_or(0, |row| row.len());
         for steps in map.blocks() {
             pack(&x, &steps, packed);
-            let depth = steps.len();
             let mut column = 0;
             while column < width {
-                let mut row = 0;
-                // Two panels for a tile of two rows, so that eight sums hide the latency.
-                let wide = rows < 4;
-                while row < rows {
-                    let tile = tile_rows(rows - row);
-                    let x = &packed[row * depth..(row + tile) * depth];
-                    let out = &mut out[row..row + tile];
-                    let place = Place { panel: first + column / A::WIDTH, column, steps: &steps };
-                    match tile {
-                        TILE => multiply::<S, A, TILE, 1>(simd, map, x, out, place),
-                        4 => multiply::<S, A, 4, 1>(simd, map, x, out, place),
-                        2 if wide => multiply::<S, A, 2, 2>(simd, map, x, out, place),
-                        2 => multiply::<S, A, 2, 1>(simd, map, x, out, place),
-                        _ if wide => multiply::<S, A, 1, 2>(simd, map, x, out, place),
-                        _ => multiply::<S, A, 1, 1>(simd, map, x, out, place),
-                    }
-                    row += tile;
-                }
-                column += if wide { 2 * A::WIDTH } else { A::WIDTH };
+                let place = Place { panel: first + column / A::WIDTH, column, steps: &steps };
+                column += A::WIDTH
+                    * match (width - column).div_ceil(A::WIDTH) {
+                        left if left >= P => tiles::<S, A, W, P>(simd, map, packed, out, place),
+                        2.. if P > 2 => tiles::<S, A, 2, 2>(simd, map, packed, out, place),
+                        _ => tiles::<S, A, 1, 1>(simd, map, packed, out, place),
+                    };
             }
         }
     }
+}
+
+/// All rows, and `P` panels, of which tiles of many rows take `W` at a time; returns `P`.
+#[inline(always)]
+fn tiles<S: Simd, A: Element, const W: usize, const P: usize>(
+    simd: S,
+    map: &Affine<A>,
+    packed: &[A],
+    out: &mut [&mut [A]],
+    place: Place<'_>,
+) -> usize {
+    let depth = place.steps.len();
+    let (large, mut small) = out.split_at_mut(out.len() / TILE * TILE);
+    let (x, mut packed) = packed.split_at(large.len() * depth);
+    for p in (0..P).step_by(W) {
+        for (out, x) in large.chunks_exact_mut(TILE).zip(x.chunks_exact(TILE * depth)) {
+            multiply::<S, A, TILE, W>(simd, map, x, out, place.skip::<A>(p));
+        }
+    }
+    while !small.is_empty() {
+        let (out, after) = small.split_at_mut(tile_rows(small.len()));
+        let (x, rest) = packed.split_at(out.len() * depth);
+        match out.len() {
+            4 => {
+                for p in (0..P).step_by(W) {
+                    multiply::<S, A, 4, W>(simd, map, x, out, place.skip::<A>(p));
+                }
+            }
+            2 => multiply::<S, A, 2, P>(simd, map, x, out, place),
+            _ => multiply::<S, A, 1, P>(simd, map, x, out, place),
+        }
+        (small, packed) = (after, rest);
+    }
+    P
 }
 
 /// Outputs from `first` on, of a single row.
@@ -159,6 +194,14 @@ struct Place<'a> {
     column: usize,
     /// The block of summation.
     steps: &'a Range<usize>,
+}
+
+impl Place<'_> {
+    /// The place that is `panels` further right.
+    #[inline(always)]
+    fn skip<A: Element>(self, panels: usize) -> Self {
+        Self { panel: self.panel + panels, column: self.column + panels * A::WIDTH, ..self }
+    }
 }
 
 /// Adds the products of one block of summation to a tile of `R` rows and `P` panels; the first
