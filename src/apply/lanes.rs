@@ -8,7 +8,7 @@ use core::ops::Range;
 use ndarray::{ArrayBase, ArrayView, ArrayView1, ArrayView2, ArrayViewMut, ArrayViewMut1};
 use ndarray::{ArrayViewMut2, Axis, Dimension, Ix2, RawData};
 
-use super::parallel;
+use super::parallel::{self, Tasks};
 use super::tiles::{Columns, columns, short};
 use crate::activation::Cost;
 use crate::element::Element;
@@ -59,7 +59,7 @@ struct Scratch<A> {
     out: Vec<A>,
 }
 
-impl<A: Element, B: Send, D: Dimension> Walk<'_, A, B, D> {
+impl<'a, A: Element, B: Send, D: Dimension> Walk<'a, A, B, D> {
     /// Calls `f` for every lane along `axis`, on several threads where the work is large.
     pub(crate) fn run(self, axis: Axis, cost: Cost, f: &(impl Fn(Strand<'_, A, B>) + Sync)) {
         let elements = match (&self.x, &self.out) {
@@ -68,22 +68,36 @@ impl<A: Element, B: Send, D: Dimension> Walk<'_, A, B, D> {
             (None, None) => 0,
         };
         let pieces = parallel::pieces(cost, elements.max(self.stat.len()));
-        self.cut(axis, pieces, f);
+        if pieces < 2 {
+            return self.tiles(axis, f);
+        }
+        let lane = elements / self.stat.len().max(1);
+        let mut tasks = Tasks::new();
+        self.cut(&mut tasks, axis, pieces, f);
+        // Lanes that are cut themselves share their pieces among all threads.
+        if parallel::pieces(cost, lane) > 1 { tasks.run_in_pool() } else { tasks.run() }
     }
 
-    fn cut(self, axis: Axis, pieces: usize, f: &(impl Fn(Strand<'_, A, B>) + Sync)) {
+    fn cut<'b>(
+        self,
+        tasks: &mut Tasks<'b>,
+        axis: Axis,
+        pieces: usize,
+        f: &'b (impl Fn(Strand<'_, A, B>) + Sync),
+    ) where
+        'a: 'b,
+        Self: 'b,
+    {
         let longest = (0..self.stat.ndim())
             .filter(|&other| other != axis.index())
             .max_by_key(|&other| self.stat.shape()[other]);
         match longest {
             Some(other) if pieces > 1 && self.stat.shape()[other] > self.least(other) => {
                 let (a, b) = self.split_at(Axis(other));
-                parallel::join(
-                    || a.cut(axis, pieces / 2, f),
-                    || b.cut(axis, pieces - pieces / 2, f),
-                );
+                a.cut(tasks, axis, pieces / 2, f);
+                b.cut(tasks, axis, pieces - pieces / 2, f);
             }
-            _ => self.tiles(axis, f),
+            _ => tasks.push(move || self.tiles(axis, f)),
         }
     }
 

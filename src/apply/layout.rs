@@ -7,7 +7,7 @@
 
 use ndarray::{Array, ArrayRef, ArrayView, ArrayViewMut, Axis, Dimension, ShapeBuilder};
 
-use super::parallel;
+use super::parallel::{self, Tasks};
 use crate::activation::Cost;
 use crate::element::Element;
 
@@ -81,10 +81,20 @@ pub(crate) fn each_mut<A: Element, D: Dimension>(
     leaf: Leaf<'_, A>,
 ) {
     let pieces = parallel::pieces(cost, x.len());
-    match x.as_slice_memory_order_mut() {
-        Some(run) => cut_run(pieces, run, leaf),
-        None => cut_strided(pieces, x.view_mut(), leaf),
+    if pieces < 2 {
+        return match x.as_slice_memory_order_mut() {
+            Some(run) => leaf(run),
+            None => strided(x.view_mut(), leaf),
+        };
     }
+    let mut tasks = Tasks::new();
+    if x.as_slice_memory_order().is_some() {
+        let run = x.as_slice_memory_order_mut().expect("it was found to be in one run");
+        cut_run(&mut tasks, pieces, run, leaf);
+    } else {
+        cut_strided(&mut tasks, pieces, x.view_mut(), leaf);
+    }
+    tasks.run();
 }
 
 /// Hands every element of `x` and `out` to `leaf`, in contiguous pieces of one length; what is in
@@ -117,34 +127,58 @@ fn each_two<A: Element, D: Dimension>(
 ) {
     let pieces = parallel::pieces(cost, out.len());
     if let (Some(x), Some(out)) = (x.as_slice(), out.as_slice_mut()) {
-        return cut_runs(pieces, x, out, leaf);
+        return share_runs(pieces, x, out, leaf);
     }
     if x.strides() == out.strides()
         && let (Some(x), Some(out)) = (x.as_slice_memory_order(), out.as_slice_memory_order_mut())
     {
-        return cut_runs(pieces, x, out, leaf);
+        return share_runs(pieces, x, out, leaf);
     }
-    cut_strided_two(pieces, x.view(), out.view_mut(), reads_out, leaf);
-}
-
-fn cut_run<A: Element>(pieces: usize, x: &mut [A], leaf: Leaf<'_, A>) {
     if pieces < 2 {
-        return leaf(x);
+        return strided_two(x.view(), out.view_mut(), reads_out, leaf);
     }
-    let (x, y) = x.split_at_mut(middle::<A>(x.len(), pieces));
-    parallel::join(|| cut_run(pieces / 2, x, leaf), || cut_run(pieces - pieces / 2, y, leaf));
+    let mut tasks = Tasks::new();
+    cut_strided_two(&mut tasks, pieces, x.view(), out.view_mut(), reads_out, leaf);
+    tasks.run();
 }
 
-fn cut_runs<A: Element>(pieces: usize, x: &[A], out: &mut [A], leaf: PairLeaf<'_, A>) {
+fn share_runs<A: Element>(pieces: usize, x: &[A], out: &mut [A], leaf: PairLeaf<'_, A>) {
     if pieces < 2 {
         return leaf(x, out);
     }
+    let mut tasks = Tasks::new();
+    cut_runs(&mut tasks, pieces, x, out, leaf);
+    tasks.run();
+}
+
+fn cut_run<'a, A: Element>(
+    tasks: &mut Tasks<'a>,
+    pieces: usize,
+    x: &'a mut [A],
+    leaf: Leaf<'a, A>,
+) {
+    if pieces < 2 {
+        return tasks.push(move || leaf(x));
+    }
+    let (x, y) = x.split_at_mut(middle::<A>(x.len(), pieces));
+    cut_run(tasks, pieces / 2, x, leaf);
+    cut_run(tasks, pieces - pieces / 2, y, leaf);
+}
+
+fn cut_runs<'a, A: Element>(
+    tasks: &mut Tasks<'a>,
+    pieces: usize,
+    x: &'a [A],
+    out: &'a mut [A],
+    leaf: PairLeaf<'a, A>,
+) {
+    if pieces < 2 {
+        return tasks.push(move || leaf(x, out));
+    }
     let middle = middle::<A>(out.len(), pieces);
     let ((x0, x1), (out0, out1)) = (x.split_at(middle), out.split_at_mut(middle));
-    parallel::join(
-        || cut_runs(pieces / 2, x0, out0, leaf),
-        || cut_runs(pieces - pieces / 2, x1, out1, leaf),
-    );
+    cut_runs(tasks, pieces / 2, x0, out0, leaf);
+    cut_runs(tasks, pieces - pieces / 2, x1, out1, leaf);
 }
 
 /// Where to cut a run for `pieces`: on a page boundary of the run, so that threads share no page.
@@ -168,31 +202,33 @@ fn unit_axis<A, D: Dimension>(x: &ArrayRef<A, D>) -> Option<usize> {
     (0..x.ndim()).find(|&axis| x.strides()[axis] == 1 && x.shape()[axis] > 1)
 }
 
-fn both(pieces: usize, a: impl FnOnce() + Send, b: impl FnOnce() + Send) {
-    if pieces > 1 {
-        parallel::join(a, b);
-    } else {
-        a();
-        b();
+fn cut_strided<'a, A: Element, D: Dimension + 'a>(
+    tasks: &mut Tasks<'a>,
+    pieces: usize,
+    x: ArrayViewMut<'a, A, D>,
+    leaf: Leaf<'a, A>,
+) {
+    let unit = unit_axis(&x);
+    match axis_to_halve(x.shape(), unit) {
+        Some(axis) if pieces > 1 => {
+            let middle = x.len_of(Axis(axis)) / 2;
+            let (a, b) = x.split_at(Axis(axis), middle);
+            cut_strided(tasks, pieces / 2, a, leaf);
+            cut_strided(tasks, pieces - pieces / 2, b, leaf);
+        }
+        _ => tasks.push(move || strided(x, leaf)),
     }
 }
 
-fn cut_strided<A: Element, D: Dimension>(
-    pieces: usize,
-    mut x: ArrayViewMut<'_, A, D>,
-    leaf: Leaf<'_, A>,
-) {
+fn strided<A: Element, D: Dimension>(mut x: ArrayViewMut<'_, A, D>, leaf: Leaf<'_, A>) {
     let unit = unit_axis(&x);
     if x.len() > TILE
         && let Some(axis) = axis_to_halve(x.shape(), unit)
     {
         let middle = x.len_of(Axis(axis)) / 2;
         let (a, b) = x.split_at(Axis(axis), middle);
-        return both(
-            pieces,
-            || cut_strided(pieces / 2, a, leaf),
-            || cut_strided(pieces - pieces / 2, b, leaf),
-        );
+        strided(a, leaf);
+        return strided(b, leaf);
     }
     if let Some(axis) = unit
         && x.shape()[axis] >= SHORT_ROW
@@ -217,25 +253,46 @@ fn cut_strided<A: Element, D: Dimension>(
     });
 }
 
-fn cut_strided_two<A: Element, D: Dimension>(
+fn cut_strided_two<'a, A: Element, D: Dimension + 'a>(
+    tasks: &mut Tasks<'a>,
     pieces: usize,
+    x: ArrayView<'a, A, D>,
+    out: ArrayViewMut<'a, A, D>,
+    reads_out: bool,
+    leaf: PairLeaf<'a, A>,
+) {
+    match axis_to_halve(out.shape(), unit_axis_of_both(&x, &out)) {
+        Some(axis) if pieces > 1 => {
+            let middle = out.len_of(Axis(axis)) / 2;
+            let (x0, x1) = x.split_at(Axis(axis), middle);
+            let (out0, out1) = out.split_at(Axis(axis), middle);
+            cut_strided_two(tasks, pieces / 2, x0, out0, reads_out, leaf);
+            cut_strided_two(tasks, pieces - pieces / 2, x1, out1, reads_out, leaf);
+        }
+        _ => tasks.push(move || strided_two(x, out, reads_out, leaf)),
+    }
+}
+
+/// The longest axis along which both are contiguous.
+fn unit_axis_of_both<A, D: Dimension>(x: &ArrayRef<A, D>, out: &ArrayRef<A, D>) -> Option<usize> {
+    unit_axis(out).filter(|&axis| x.strides()[axis] == 1)
+}
+
+fn strided_two<A: Element, D: Dimension>(
     x: ArrayView<'_, A, D>,
     mut out: ArrayViewMut<'_, A, D>,
     reads_out: bool,
     leaf: PairLeaf<'_, A>,
 ) {
-    let unit = unit_axis(&out).filter(|&axis| x.strides()[axis] == 1);
+    let unit = unit_axis_of_both(&x, &out);
     if out.len() > TILE
         && let Some(axis) = axis_to_halve(out.shape(), unit)
     {
         let middle = out.len_of(Axis(axis)) / 2;
         let (x0, x1) = x.split_at(Axis(axis), middle);
         let (out0, out1) = out.split_at(Axis(axis), middle);
-        return both(
-            pieces,
-            || cut_strided_two(pieces / 2, x0, out0, reads_out, leaf),
-            || cut_strided_two(pieces - pieces / 2, x1, out1, reads_out, leaf),
-        );
+        strided_two(x0, out0, reads_out, leaf);
+        return strided_two(x1, out1, reads_out, leaf);
     }
     if let Some(axis) = unit
         && out.shape()[axis] >= SHORT_ROW

@@ -2,6 +2,10 @@
 //!
 //! The pool is the ambient one: that of the calling worker, else the global one. A size below the
 //! threshold never asks for it, because the first question would already start it.
+//!
+//! A thread outside the pool works itself, from the front of a queue of tasks, while threads of the pool take from
+//! its back, as soon as they are awake: handing everything over and sleeping costs a second wake-up, and both woken
+//! threads may find themselves on one core. Sharing so is never much slower than working alone.
 
 use crate::activation::Cost;
 
@@ -27,32 +31,142 @@ const fn threshold(cost: Cost) -> usize {
 }
 
 /// The number of pieces that `elements` of work should be cut into; 1 means serial.
-#[cfg(feature = "rayon")]
+///
+/// Up to sixteen for each thread: one that is late holds up the others by a part of its last piece.
 pub(crate) fn pieces(cost: Cost, elements: usize) -> usize {
-    let threshold = threshold(cost);
-    if elements < threshold {
-        return 1;
-    }
-    // Pieces of at least a quarter of the threshold, up to four for each thread.
-    match rayon::current_num_threads() {
-        1 => 1,
-        threads => (elements / (threshold / 4)).clamp(2, 4 * threads),
-    }
+    pieces_of(cost, elements, 16)
 }
 
-/// Runs both, at the same time where a thread is free.
+/// The same, with at most so many pieces for each thread. A piece has at least a quarter of the threshold.
 #[cfg(feature = "rayon")]
-pub(crate) fn join(a: impl FnOnce() + Send, b: impl FnOnce() + Send) {
-    rayon::join(a, b);
+pub(crate) fn pieces_of(cost: Cost, elements: usize, for_each_thread: usize) -> usize {
+    let threshold = threshold(cost);
+    if elements < threshold || shared::is_inside() {
+        return 1;
+    }
+    match rayon::current_num_threads() {
+        1 => 1,
+        threads => (elements / (threshold / 4)).clamp(2, for_each_thread * threads),
+    }
 }
 
 #[cfg(not(feature = "rayon"))]
-pub(crate) fn pieces(_cost: Cost, _elements: usize) -> usize {
+pub(crate) fn pieces_of(_cost: Cost, _elements: usize, _for_each_thread: usize) -> usize {
     1
 }
 
-#[cfg(not(feature = "rayon"))]
-pub(crate) fn join(a: impl FnOnce() + Send, b: impl FnOnce() + Send) {
-    a();
-    b();
+/// Pieces of work that may run at the same time.
+pub(crate) struct Tasks<'a>(Vec<Box<dyn FnOnce() + Send + 'a>>);
+
+impl<'a> Tasks<'a> {
+    pub(crate) fn new() -> Self {
+        Self(Vec::new())
+    }
+
+    pub(crate) fn push(&mut self, task: impl FnOnce() + Send + 'a) {
+        self.0.push(Box::new(task));
+    }
+
+    /// Runs all of them; what a task asks [`pieces`] for is one piece.
+    #[cfg(feature = "rayon")]
+    pub(crate) fn run(self) {
+        if rayon::current_thread_index().is_some() || self.0.len() < 2 {
+            return self.run_in_pool();
+        }
+        shared::run(self.0, rayon::current_num_threads());
+    }
+
+    /// Runs all of them, each of which may be cut further.
+    #[cfg(feature = "rayon")]
+    pub(crate) fn run_in_pool(self) {
+        halves(self.0);
+    }
+
+    #[cfg(not(feature = "rayon"))]
+    pub(crate) fn run(self) {
+        self.0.into_iter().for_each(|task| task());
+    }
+
+    #[cfg(not(feature = "rayon"))]
+    pub(crate) fn run_in_pool(self) {
+        self.run();
+    }
+}
+
+#[cfg(feature = "rayon")]
+fn halves(mut tasks: Vec<Box<dyn FnOnce() + Send + '_>>) {
+    if tasks.len() < 2 {
+        return tasks.into_iter().for_each(|task| task());
+    }
+    let rest = tasks.split_off(tasks.len() / 2);
+    rayon::join(|| halves(tasks), || halves(rest));
+}
+
+#[cfg(feature = "rayon")]
+mod shared {
+    use core::cell::Cell;
+    use core::hint::spin_loop;
+    use core::sync::atomic::{AtomicUsize, Ordering};
+    use std::collections::VecDeque;
+    use std::sync::{Mutex, PoisonError};
+
+    type Task<'a> = Box<dyn FnOnce() + Send + 'a>;
+
+    /// How often the caller looks whether the others are done before it sleeps: some tens of microseconds.
+    const LOOKS: usize = 1000;
+
+    thread_local! {
+        static INSIDE: Cell<bool> = const { Cell::new(false) };
+    }
+
+    /// Whether this thread is in a task of [`run`].
+    pub(super) fn is_inside() -> bool {
+        INSIDE.get()
+    }
+
+    /// Leaves the task, also when a panic passes.
+    struct Leave(bool);
+
+    impl Drop for Leave {
+        fn drop(&mut self) {
+            INSIDE.set(self.0);
+        }
+    }
+
+    fn inside(f: impl FnOnce()) {
+        let _leave = Leave(INSIDE.replace(true));
+        f();
+    }
+
+    /// Runs the tasks on this thread and `threads − 1` of the pool.
+    pub(super) fn run(tasks: Vec<Task<'_>>, threads: usize) {
+        let helpers = threads.min(tasks.len()) - 1;
+        let queue = Mutex::new(VecDeque::from(tasks));
+        // No task runs while the lock is held, so nothing that panics does.
+        let lock = || queue.lock().unwrap_or_else(PoisonError::into_inner);
+        let done = AtomicUsize::new(0);
+        rayon::in_place_scope(|scope| {
+            for _ in 0..helpers {
+                scope.spawn(|_| {
+                    inside(|| {
+                        while let Some(task) = { lock().pop_back() } {
+                            task();
+                        }
+                    });
+                    done.fetch_add(1, Ordering::Release);
+                });
+            }
+            inside(|| {
+                while let Some(task) = { lock().pop_front() } {
+                    task();
+                }
+            });
+            for _ in 0..LOOKS {
+                if done.load(Ordering::Acquire) == helpers {
+                    break;
+                }
+                spin_loop();
+            }
+        });
+    }
 }

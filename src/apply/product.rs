@@ -14,8 +14,9 @@ use ndarray::{Axis, Ix1, Ix2};
 
 use self::kernel::{Block, DEPTH, Row, TILE};
 
+use super::layout;
 use super::panels::Panels;
-use super::{layout, parallel};
+use super::parallel::{self, Tasks};
 use crate::activation::Cost;
 use crate::element::Element;
 use crate::lane::{Job, run};
@@ -141,22 +142,35 @@ impl<A: Element> Affine<A> {
             return out.assign(&result);
         }
         let work = batch.saturating_mul(self.outputs).saturating_mul(self.inputs) / PER_ELEMENT;
-        let pieces = parallel::pieces(Cost::Light, work);
+        let pieces = parallel::pieces_of(Cost::Light, work, 4);
         let job = Job::new();
         let finish = &|piece: &mut [A]| {
             job.install(|| finish(&mut ArrayViewMut1::from(piece)));
         };
+        let copy;
+        let mut tasks = Tasks::new();
         if batch == 1 {
             let x = x.row(0);
             let out = out.as_slice_mut().expect("it was found to be in standard layout");
-            match x.as_slice() {
-                Some(x) => self.cut_columns(pieces, job, x, out, 0, finish),
-                None => self.cut_columns(pieces, job, &x.to_vec(), out, 0, finish),
+            let x = match x.to_slice() {
+                Some(x) => x,
+                None => {
+                    copy = x.to_vec();
+                    &copy
+                }
+            };
+            if pieces < 2 {
+                return self.columns(job, x, out, 0, finish);
             }
+            self.cut_columns(&mut tasks, pieces, job, x, out, 0, finish);
         } else {
+            if pieces < 2 {
+                return self.blocks_of_rows(job, x.view(), out.view_mut(), 0, finish);
+            }
             let cut = self.cut(pieces.div_ceil(2), batch);
-            self.cut_block(cut, job, x.view(), out.view_mut(), 0, finish);
+            self.cut_block(&mut tasks, cut, job, x.view(), out.view_mut(), 0, finish);
         }
+        tasks.run();
     }
 
     /// Into how many pieces the rows and the columns of a product are cut. Whole strips of columns
@@ -169,60 +183,67 @@ impl<A: Element> Affine<A> {
     }
 
     /// Outputs from `first` on, of a single row.
-    fn cut_columns(
+    fn columns(
         &self,
-        pieces: usize,
         job: Job,
         x: &[A],
         out: &mut [A],
         first: usize,
         finish: &(impl Fn(&mut [A]) + Sync),
     ) {
+        run(job, Row { map: self, x, out, first });
+        finish(out);
+    }
+
+    #[allow(clippy::too_many_arguments)]
+    fn cut_columns<'a>(
+        &'a self,
+        tasks: &mut Tasks<'a>,
+        pieces: usize,
+        job: Job,
+        x: &'a [A],
+        out: &'a mut [A],
+        first: usize,
+        finish: &'a (impl Fn(&mut [A]) + Sync),
+    ) {
         let middle = (out.len() / 2).next_multiple_of(A::WIDTH);
         if pieces < 2 || middle >= out.len() {
-            run(job, Row { map: self, x, out, first });
-            return finish(out);
+            return tasks.push(move || self.columns(job, x, out, first, finish));
         }
         let (low, high) = out.split_at_mut(middle);
-        parallel::join(
-            || self.cut_columns(pieces / 2, job, x, low, first, finish),
-            || self.cut_columns(pieces - pieces / 2, job, x, high, first + middle, finish),
-        );
+        self.cut_columns(tasks, pieces / 2, job, x, low, first, finish);
+        self.cut_columns(tasks, pieces - pieces / 2, job, x, high, first + middle, finish);
     }
 
     /// Outputs from `first` on, of a batch.
-    fn cut_block(
-        &self,
+    #[allow(clippy::too_many_arguments)]
+    fn cut_block<'a>(
+        &'a self,
+        tasks: &mut Tasks<'a>,
         [rows, columns]: [usize; 2],
         job: Job,
-        x: ArrayView2<'_, A>,
-        out: ArrayViewMut2<'_, A>,
+        x: ArrayView2<'a, A>,
+        out: ArrayViewMut2<'a, A>,
         first: usize,
-        finish: &(impl Fn(&mut [A]) + Sync),
+        finish: &'a (impl Fn(&mut [A]) + Sync),
     ) {
         let (batch, width) = out.dim();
         let unit = if width / columns < STRIP * A::WIDTH { A::WIDTH } else { STRIP * A::WIDTH };
         let middle = (width / columns * (columns / 2)).next_multiple_of(unit);
         if columns > 1 && middle < width {
             let (low, high) = out.split_at(Axis(1), middle);
-            return parallel::join(
-                || self.cut_block([rows, columns / 2], job, x, low, first, finish),
-                || {
-                    let columns = columns - columns / 2;
-                    self.cut_block([rows, columns], job, x, high, first + middle, finish);
-                },
-            );
+            self.cut_block(tasks, [rows, columns / 2], job, x, low, first, finish);
+            let columns = columns - columns / 2;
+            return self.cut_block(tasks, [rows, columns], job, x, high, first + middle, finish);
         }
         let middle = (batch / rows * (rows / 2)).next_multiple_of(TILE);
         if rows > 1 && middle < batch {
             let (x0, x1) = x.split_at(Axis(0), middle);
             let (low, high) = out.split_at(Axis(0), middle);
-            return parallel::join(
-                || self.cut_block([rows / 2, 1], job, x0, low, first, finish),
-                || self.cut_block([rows - rows / 2, 1], job, x1, high, first, finish),
-            );
+            self.cut_block(tasks, [rows / 2, 1], job, x0, low, first, finish);
+            return self.cut_block(tasks, [rows - rows / 2, 1], job, x1, high, first, finish);
         }
-        self.blocks_of_rows(job, x, out, first, finish);
+        tasks.push(move || self.blocks_of_rows(job, x, out, first, finish));
     }
 
     /// The piece of one thread.

@@ -11,7 +11,7 @@ use super::sum::{Sum, chunk, each_chunk, merged, mode, origin, sum_for_log, sums
 use super::total::Total;
 use super::wide::{Wide, power_of_two};
 use crate::activation::Cost;
-use crate::apply::parallel;
+use crate::apply::parallel::{self, Tasks};
 use crate::element::Element;
 use crate::lane::{Job, Kernel, Lane, LaneIo, run};
 
@@ -116,13 +116,15 @@ pub(super) fn crown_all<A: Element>(out: &mut [A]) {
 
 /// Calls `f` for pieces of `x` and `out`, whole chunks but for the last.
 fn pieces<A: Element>(x: &[A], out: &mut [A], count: usize, f: &(dyn Fn(&[A], &mut [A]) + Sync)) {
-    let chunks = x.len().div_ceil(chunk::<A>());
-    if count < 2 || chunks < 2 {
+    if count < 2 {
         return f(x, out);
     }
-    let middle = chunks / 2 * chunk::<A>();
-    let ((x0, x1), (out0, out1)) = (x.split_at(middle), out.split_at_mut(middle));
-    parallel::join(|| pieces(x0, out0, count / 2, f), || pieces(x1, out1, count - count / 2, f));
+    let size = x.len().div_ceil(count).next_multiple_of(chunk::<A>());
+    let mut tasks = Tasks::new();
+    for (x, out) in x.chunks(size).zip(out.chunks_mut(size)) {
+        tasks.push(move || f(x, out));
+    }
+    tasks.run();
 }
 
 /// The softmax of a part of a lane whose sum is known, from its elements.

@@ -19,7 +19,7 @@ use super::max::{load_padded, max, store_part};
 use super::total::{Accumulator, Total, WIDEST, add, total_in_order};
 use super::wide::{Wide, power_of_two};
 use crate::activation::Cost;
-use crate::apply::parallel;
+use crate::apply::parallel::{self, Tasks};
 use crate::element::Element;
 use crate::lane::{Job, Kernel, Lane, LaneIo, Mask, run};
 
@@ -378,22 +378,38 @@ pub(crate) fn each_chunk<A: Element>(
     sums: &mut [Sum<A>],
     f: Visit<'_, A>,
 ) {
-    let size = chunk::<A>();
-    if pieces < 2 || sums.len() < 2 {
-        let mut rest = out;
-        for (x, sum) in x.chunks(size).zip(sums) {
-            let (out, next) = rest.split_at_mut(x.len().min(rest.len()));
-            f(x, out, sum);
-            rest = next;
-        }
-        return;
+    if pieces < 2 {
+        return chunks(x, out, sums, f);
     }
-    let middle = sums.len() / 2;
+    let mut tasks = Tasks::new();
+    cut(&mut tasks, pieces, x, out, sums, f);
+    tasks.run();
+}
+
+fn chunks<A: Element>(x: &[A], out: &mut [A], sums: &mut [Sum<A>], f: Visit<'_, A>) {
+    let mut rest = out;
+    for (x, sum) in x.chunks(chunk::<A>()).zip(sums) {
+        let (out, next) = rest.split_at_mut(x.len().min(rest.len()));
+        f(x, out, sum);
+        rest = next;
+    }
+}
+
+fn cut<'a, A: Element>(
+    tasks: &mut Tasks<'a>,
+    pieces: usize,
+    x: &'a [A],
+    out: &'a mut [A],
+    sums: &'a mut [Sum<A>],
+    f: Visit<'a, A>,
+) {
+    if pieces < 2 || sums.len() < 2 {
+        return tasks.push(move || chunks(x, out, sums, f));
+    }
+    let (middle, size) = (sums.len() / 2, chunk::<A>());
     let (sums0, sums1) = sums.split_at_mut(middle);
     let (x0, x1) = x.split_at(middle * size);
     let (out0, out1) = out.split_at_mut((middle * size).min(out.len()));
-    parallel::join(
-        || each_chunk(pieces / 2, x0, out0, sums0, f),
-        || each_chunk(pieces - pieces / 2, x1, out1, sums1, f),
-    );
+    cut(tasks, pieces / 2, x0, out0, sums0, f);
+    cut(tasks, pieces - pieces / 2, x1, out1, sums1, f);
 }
