@@ -200,6 +200,7 @@ const OUT_OF_LINE: &[(&str, &str)] = &[
     ("lane/level.rs", "new"),
     ("lane/level.rs", "install"),
     ("lane/level.rs", "is_fused"),
+    ("lane/level.rs", "is_widest"),
 ];
 
 /// The name of the function that a line begins to define.

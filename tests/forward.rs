@@ -87,6 +87,24 @@ fn a_product_has_the_same_bits_on_every_level() {
 }
 
 #[test]
+fn every_rest_of_rows_and_columns_is_multiplied_once_on_every_level() {
+    for outputs in [16, 31, 48, 63, 64, 80, 111, 112, 130, 193] {
+        let (weight, bias) = (noise::<f32>(outputs, 9, 2), noise(1, outputs, 3).row(0).to_owned());
+        let map = Affine::new(&weight, &bias);
+        for batch in (2..=25).chain([96, 97, 100, 191, 192, 193, 196, 203]) {
+            let x = noise::<f32>(batch, 9, 1);
+            let expected = promised(&x, &weight, &bias);
+            for level in [Level::Avx2, Level::best()] {
+                if Level::available().contains(&level) {
+                    let what = format!("{level:?}, {batch} x 9 x {outputs}");
+                    assert_bits(&with_level(level, || map.map(&x)), &expected, &what);
+                }
+            }
+        }
+    }
+}
+
+#[test]
 fn a_row_has_the_same_bits_alone_and_in_any_batch() {
     let net = Sequential::new().push(layer::<f32>(300, 70, 1)).push(Tanh).push(layer(70, 10, 2));
     let x = noise::<f32>(130, 300, 3);
@@ -143,15 +161,14 @@ fn any_number_of_threads_gives_the_same_bits() {
     let (rows, row) = (noise::<f32>(500, 512, 4), noise::<f32>(1, 5000, 5));
     // Few rows are cut along the columns, more of them along both.
     let (few, some) = (noise::<f32>(3, 5000, 6), noise::<f32>(110, 5000, 7));
-    let run = |threads| {
-        pool(threads).install(|| {
-            let wide = |x| wide.forward(x).unwrap();
-            (net.forward(&rows).unwrap(), wide(&row), wide(&few), wide(&some))
-        })
+    let all = || {
+        let wide = |x| wide.forward(x).unwrap();
+        (net.forward(&rows).unwrap(), wide(&row), wide(&few), wide(&some))
     };
+    let run = |threads| pool(threads).install(all);
     let serial = run(1);
-    for threads in [2, 3, 8] {
-        let parallel = run(threads);
+    // The last one from outside of a pool.
+    for parallel in [run(2), run(3), run(8), all()] {
         assert_bits(&parallel.0, &serial.0, "many rows");
         assert_bits(&parallel.1, &serial.1, "one row");
         assert_bits(&parallel.2, &serial.2, "a few rows");

@@ -170,3 +170,66 @@ mod shared {
         });
     }
 }
+
+#[cfg(all(test, feature = "rayon"))]
+mod tests {
+    use core::sync::atomic::{AtomicUsize, Ordering};
+    use std::panic::{AssertUnwindSafe, catch_unwind};
+
+    use super::{Tasks, pieces, shared};
+    use crate::activation::Cost;
+
+    const LARGE: usize = 1 << 24;
+
+    /// How often each of `count` tasks ran, and into how many pieces they would cut a large array.
+    fn counted(count: usize, run: impl FnOnce(Tasks<'_>)) -> (Vec<usize>, usize) {
+        let runs: Vec<AtomicUsize> = (0..count).map(|_| AtomicUsize::new(0)).collect();
+        let most = AtomicUsize::new(0);
+        let mut tasks = Tasks::new();
+        for count in &runs {
+            let most = &most;
+            tasks.push(move || {
+                count.fetch_add(1, Ordering::Relaxed);
+                most.fetch_max(pieces(Cost::Light, LARGE), Ordering::Relaxed);
+            });
+        }
+        run(tasks);
+        (runs.into_iter().map(AtomicUsize::into_inner).collect(), most.into_inner())
+    }
+
+    #[test]
+    fn every_task_runs_once_outside_and_inside_of_a_pool() {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(3).build().unwrap();
+        for count in [0, 1, 2, 3, 7, 100] {
+            assert_eq!(counted(count, |tasks| tasks.run()).0, vec![1; count]);
+            assert_eq!(counted(count, |tasks| tasks.run_in_pool()).0, vec![1; count]);
+            assert_eq!(pool.install(|| counted(count, |tasks| tasks.run())).0, vec![1; count]);
+            let of_four = |tasks: Tasks<'_>| shared::run(tasks.0, 4);
+            if count > 0 {
+                assert_eq!(counted(count, of_four), (vec![1; count], 1), "tasks are not cut");
+            }
+        }
+    }
+
+    #[test]
+    fn a_panic_of_a_task_reaches_the_caller_and_the_rest_goes_on() {
+        for bad in 0..8 {
+            let done = AtomicUsize::new(0);
+            let caught = catch_unwind(AssertUnwindSafe(|| {
+                let mut tasks = Tasks::new();
+                for i in 0..8 {
+                    let done = &done;
+                    tasks.push(move || {
+                        assert_ne!(i, bad, "a bad task");
+                        done.fetch_add(1, Ordering::Relaxed);
+                    });
+                }
+                shared::run(tasks.0, 2);
+            }));
+            let message = *caught.unwrap_err().downcast::<String>().unwrap();
+            assert!(message.contains("a bad task"), "{message}");
+            assert!(done.into_inner() <= 7);
+            assert!(!shared::is_inside(), "the caller is out of its task");
+        }
+    }
+}

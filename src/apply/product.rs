@@ -64,6 +64,12 @@ pub struct Affine<A: Element> {
     outputs: usize,
 }
 
+/// What every piece of a product is given: the level, and what is done with its elements.
+struct Leaf<F> {
+    job: Job,
+    finish: F,
+}
+
 impl<A: Element> Affine<A> {
     /// From the matrix, `[outputs, inputs]`, and the bias, `[outputs]`.
     ///
@@ -144,8 +150,9 @@ impl<A: Element> Affine<A> {
         let work = batch.saturating_mul(self.outputs).saturating_mul(self.inputs) / PER_ELEMENT;
         let pieces = parallel::pieces_of(Cost::Light, work, 4);
         let job = Job::new();
-        let finish = &|piece: &mut [A]| {
-            job.install(|| finish(&mut ArrayViewMut1::from(piece)));
+        let leaf = &Leaf {
+            job,
+            finish: |piece: &mut [A]| job.install(|| finish(&mut ArrayViewMut1::from(piece))),
         };
         let copy;
         let mut tasks = Tasks::new();
@@ -160,15 +167,15 @@ impl<A: Element> Affine<A> {
                 }
             };
             if pieces < 2 {
-                return self.columns(job, x, out, 0, finish);
+                return self.columns(leaf, x, out, 0);
             }
-            self.cut_columns(&mut tasks, pieces, job, x, out, 0, finish);
+            self.cut_columns(&mut tasks, pieces, leaf, x, out, 0);
         } else {
             if pieces < 2 {
-                return self.blocks_of_rows(job, x.view(), out.view_mut(), 0, finish);
+                return self.blocks_of_rows(leaf, x.view(), out.view_mut(), 0);
             }
             let cut = self.cut(pieces.div_ceil(2), batch);
-            self.cut_block(&mut tasks, cut, job, x.view(), out.view_mut(), 0, finish);
+            self.cut_block(&mut tasks, cut, leaf, x.view(), out.view_mut(), 0);
         }
         tasks.run();
     }
@@ -183,98 +190,81 @@ impl<A: Element> Affine<A> {
     }
 
     /// Outputs from `first` on, of a single row.
-    fn columns(
-        &self,
-        job: Job,
-        x: &[A],
-        out: &mut [A],
-        first: usize,
-        finish: &(impl Fn(&mut [A]) + Sync),
-    ) {
-        run(job, Row { map: self, x, out, first });
-        finish(out);
+    fn columns(&self, leaf: &Leaf<impl Fn(&mut [A])>, x: &[A], out: &mut [A], first: usize) {
+        run(leaf.job, Row { map: self, x, out, first });
+        (leaf.finish)(out);
     }
 
-    #[allow(clippy::too_many_arguments)]
     fn cut_columns<'a>(
         &'a self,
         tasks: &mut Tasks<'a>,
         pieces: usize,
-        job: Job,
+        leaf: &'a Leaf<impl Fn(&mut [A]) + Sync>,
         x: &'a [A],
         out: &'a mut [A],
         first: usize,
-        finish: &'a (impl Fn(&mut [A]) + Sync),
     ) {
         let middle = (out.len() / 2).next_multiple_of(A::WIDTH);
         if pieces < 2 || middle >= out.len() {
-            return tasks.push(move || self.columns(job, x, out, first, finish));
+            return tasks.push(move || self.columns(leaf, x, out, first));
         }
         let (low, high) = out.split_at_mut(middle);
-        self.cut_columns(tasks, pieces / 2, job, x, low, first, finish);
-        self.cut_columns(tasks, pieces - pieces / 2, job, x, high, first + middle, finish);
+        self.cut_columns(tasks, pieces / 2, leaf, x, low, first);
+        self.cut_columns(tasks, pieces - pieces / 2, leaf, x, high, first + middle);
     }
 
     /// Outputs from `first` on, of a batch.
-    #[allow(clippy::too_many_arguments)]
     fn cut_block<'a>(
         &'a self,
         tasks: &mut Tasks<'a>,
         [rows, columns]: [usize; 2],
-        job: Job,
+        leaf: &'a Leaf<impl Fn(&mut [A]) + Sync>,
         x: ArrayView2<'a, A>,
         out: ArrayViewMut2<'a, A>,
         first: usize,
-        finish: &'a (impl Fn(&mut [A]) + Sync),
     ) {
         let (batch, width) = out.dim();
         let unit = if width / columns < STRIP * A::WIDTH { A::WIDTH } else { STRIP * A::WIDTH };
         let middle = (width / columns * (columns / 2)).next_multiple_of(unit);
         if columns > 1 && middle < width {
             let (low, high) = out.split_at(Axis(1), middle);
-            self.cut_block(tasks, [rows, columns / 2], job, x, low, first, finish);
+            self.cut_block(tasks, [rows, columns / 2], leaf, x, low, first);
             let columns = columns - columns / 2;
-            return self.cut_block(tasks, [rows, columns], job, x, high, first + middle, finish);
+            return self.cut_block(tasks, [rows, columns], leaf, x, high, first + middle);
         }
         let middle = (batch / rows * (rows / 2)).next_multiple_of(TILE);
         if rows > 1 && middle < batch {
             let (x0, x1) = x.split_at(Axis(0), middle);
             let (low, high) = out.split_at(Axis(0), middle);
-            self.cut_block(tasks, [rows / 2, 1], job, x0, low, first, finish);
-            return self.cut_block(tasks, [rows - rows / 2, 1], job, x1, high, first, finish);
+            self.cut_block(tasks, [rows / 2, 1], leaf, x0, low, first);
+            return self.cut_block(tasks, [rows - rows / 2, 1], leaf, x1, high, first);
         }
-        tasks.push(move || self.blocks_of_rows(job, x, out, first, finish));
+        tasks.push(move || self.blocks_of_rows(leaf, x, out, first));
     }
 
     /// The piece of one thread.
     fn blocks_of_rows(
         &self,
-        job: Job,
+        leaf: &Leaf<impl Fn(&mut [A])>,
         x: ArrayView2<'_, A>,
         mut out: ArrayViewMut2<'_, A>,
         first: usize,
-        finish: &(impl Fn(&mut [A]) + Sync),
     ) {
+        let Leaf { job, finish } = leaf;
+        let job = *job;
         let block = if job.is_widest() { WIDE_BLOCK } else { BLOCK };
         let out = out.axis_chunks_iter_mut(Axis(0), block);
         for (x, mut out) in x.axis_chunks_iter(Axis(0), block).zip(out) {
             let strips = out.axis_chunks_iter_mut(Axis(1), STRIP * A::WIDTH);
             for (index, mut out) in strips.enumerate() {
                 let panel = first / A::WIDTH + index * STRIP;
-                match x.nrows() {
-                    ..=TILE => {
-                        self.strip(job, x, out.view_mut(), panel, &mut [A::zero(); TILE * DEPTH])
-                    }
-                    ..=BLOCK => {
-                        self.strip(job, x, out.view_mut(), panel, &mut [A::zero(); BLOCK * DEPTH])
-                    }
-                    _ => self.strip(
-                        job,
-                        x,
-                        out.view_mut(),
-                        panel,
-                        &mut [A::zero(); WIDE_BLOCK * DEPTH],
-                    ),
+                let out_strip = out.view_mut();
+                if x.nrows() <= TILE {
+                    self.strip(job, x, out_strip, panel, &mut [A::zero(); TILE * DEPTH]);
+                } else if x.nrows() <= BLOCK {
+                    self.strip(job, x, out_strip, panel, &mut [A::zero(); BLOCK * DEPTH]);
+                } else {
+                    self.strip(job, x, out_strip, panel, &mut [A::zero(); WIDE_BLOCK * DEPTH]);
                 }
                 match out.as_slice_mut() {
                     Some(all) => finish(all),

@@ -88,7 +88,9 @@ fn tiles<S: Simd, A: Element, const W: usize, const P: usize>(
     let (large, mut small) = out.split_at_mut(out.len() / TILE * TILE);
     let (x, mut packed) = packed.split_at(large.len() * depth);
     for p in (0..P).step_by(W) {
-        for (out, x) in large.chunks_exact_mut(TILE).zip(x.chunks_exact(TILE * depth)) {
+        for (index, out) in large.chunks_exact_mut(TILE).enumerate() {
+            // Without inputs all of these are empty.
+            let x = &x[index * TILE * depth..(index + 1) * TILE * depth];
             multiply::<S, A, TILE, W>(simd, map, x, out, place.skip::<A>(p));
         }
     }
