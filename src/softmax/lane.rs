@@ -7,13 +7,16 @@ use super::finish::{crowned, inverse, logarithm, quotient};
 use super::input::{Input, Plain};
 use super::max::{load_padded, store_part};
 use super::rows::Rows;
-use super::sum::{Sum, chunk, each_chunk, merged, mode, origin, sum_for_log, sums};
+use super::sum::{Sum, chunk, each_chunk, merged, mode, origin, suffices, sum_for_log, sums};
 use super::total::Total;
 use super::wide::{Wide, power_of_two};
 use crate::activation::Cost;
 use crate::apply::parallel::{self, Tasks};
 use crate::element::Element;
 use crate::lane::{Job, Kernel, Lane, LaneIo, run};
+
+/// Bytes of the longest lane that stays in the second-level cache together with its output.
+const BESIDE: usize = 512 << 10;
 
 /// The softmax of `x` into `out`.
 pub(crate) fn softmax<A: Element, I: Input<A>>(job: Job, input: I, x: &[A], out: &mut [A]) {
@@ -212,6 +215,19 @@ impl<A: Element> Kernel for Logarithm<A> {
     }
 }
 
+/// The sum over a lane for its logarithm, while the output is fetched into the second-level cache, where it fits
+/// there: the exponentials that are stored are not used.
+fn sum_beside<A: Element>(job: Job, x: &[A], out: &mut [A]) -> Sum<A> {
+    if size_of_val(x) > BESIDE {
+        return sum_for_log(job, Plain, x);
+    }
+    let sum = merged(&sums::<A, Plain, { mode::STORE }>(job, Plain, x, out));
+    if suffices(sum.rest, sum.largest) {
+        return sum;
+    }
+    merged(&sums::<A, Plain, { mode::COUNT }>(job, Plain, x, &mut []))
+}
+
 /// The logarithm of the softmax of `x` into `out`.
 pub(crate) fn log_softmax<A: Element>(job: Job, x: &[A], out: &mut [A]) {
     if x.is_empty() {
@@ -223,7 +239,7 @@ pub(crate) fn log_softmax<A: Element>(job: Job, x: &[A], out: &mut [A]) {
             Rows::<'_, A, Plain, true> { input: Plain, x: Some(x), out, len: x.len() },
         );
     }
-    let sum = sum_for_log(job, Plain, x);
+    let sum = sum_beside(job, x, out);
     let log = A::from_f64(run(job, Logarithm { sum }).value());
     pieces(x, out, parallel::pieces(Cost::Moderate, x.len()), &|x, out| {
         run(job, Differences { x, out, top: sum.max, log });
