@@ -37,8 +37,14 @@ pub(crate) fn max<S: Simd, A: Element, I: Input<A>>(simd: S, input: I, x: &[A]) 
         };
         top[1] = input.key(x).at_least(top[1]);
     }
+    of_vector(top[0].at_least(top[1]).at_least(top[2].at_least(top[3])))
+}
+
+/// The largest lane.
+#[inline(always)]
+pub(super) fn of_vector<S: Simd, V: LaneIo<S>>(tops: V) -> V::Elem {
     // Zeros are positive, whatever the order of the elements.
-    top[0].at_least(top[1]).at_least(top[2].at_least(top[3])).largest() + A::zero()
+    tops.largest() + Element::from_f64(0.0)
 }
 
 /// One vector from up to `WIDTH` elements, the rest filled.

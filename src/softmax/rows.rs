@@ -2,16 +2,16 @@
 
 use fearless_simd::Simd;
 
-use super::exp::Constants;
+use super::exp::{Constants, Origin};
 use super::finish::{crowned, inverse, largest, logarithm, nearest, quotient};
 use super::input::Input;
 use super::lane::{crown_all, difference, map, overwrite};
-use super::max::max;
+use super::max::{max, of_vector};
 use super::sum::{SHORT, chunk, each, mode, origin, suffices, total};
 use super::total::{Total, WIDEST};
 use super::wide::Wide;
 use crate::element::Element;
-use crate::lane::{Kernel, LaneIo};
+use crate::lane::{Kernel, Lane, LaneIo};
 
 /// Lanes that go through their stages together, at most as many as a vector has: while one waits for the last of
 /// a sum, the next adds, and the logarithms are taken of all at once.
@@ -33,21 +33,71 @@ impl<A: Element, I: Input<A>, const LOG: bool> Kernel for Rows<'_, A, I, LOG> {
         // As many lanes as stay in the first-level cache.
         let size = len * (chunk::<A>() / 2 / len).clamp(1, TOGETHER);
         let mut copy = Vec::new();
+        let mut known = None;
         for (i, out) in out.chunks_mut(size).enumerate() {
-            let x = match x {
-                Some(x) => &x[i * size..][..out.len()],
+            let (x, after) = match x {
+                Some(x) => x[i * size..].split_at(out.len()),
                 None => {
                     copy.clear();
                     copy.extend_from_slice(out);
-                    &*copy
+                    (&*copy, &[][..])
                 }
             };
-            if LOG {
-                logarithms::<S, A, I>(simd, input, x, out, len);
+            let lanes = Lanes { x, after, len };
+            let tops = known.unwrap_or_else(
+                #[inline(always)]
+                || tops(simd, input, x, len),
+            );
+            let next = if LOG {
+                logarithms::<S, A, I>(simd, input, lanes, out, &tops)
             } else {
-                quotients::<S, A, I>(simd, input, x, out, len);
-            }
+                quotients::<S, A, I>(simd, input, lanes, out, &tops)
+            };
+            known = (len > SHORT && !after.is_empty()).then_some(next);
         }
+    }
+}
+
+/// Some lanes, and what comes after them: of as many, their largest keys are found beside the sums, so that they
+/// are fetched while there is something else to do.
+#[derive(Clone, Copy)]
+struct Lanes<'a, A> {
+    x: &'a [A],
+    after: &'a [A],
+    len: usize,
+}
+
+impl<A: Element> Lanes<'_, A> {
+    /// The sum of the exponentials of lane `index`, which are stored in `out`, and the largest key of the lane as
+    /// many lanes further on as there are here, if there is one.
+    #[inline(always)]
+    fn total<S: Simd, I: Input<A>>(
+        self,
+        simd: S,
+        input: I,
+        index: usize,
+        out: &mut [A],
+        top: A::Lanes<S>,
+        origin: Origin<A::Lanes<S>>,
+    ) -> (Wide, A) {
+        let Self { x, after, len } = self;
+        let x = &x[index * len..];
+        let ahead = after.get(index * len..(index + 1) * len).unwrap_or(&x[..len]);
+        let mut next = A::Lanes::<S>::fill(simd, A::neg_infinity());
+        let (sum, _) = total::<S, A, I, { mode::STORE }>(
+            simd,
+            input,
+            (x, len),
+            out,
+            top,
+            origin,
+            #[inline(always)]
+            |at| {
+                let x = A::Lanes::<S>::load(simd, &ahead[at..at + A::WIDTH]);
+                next = input.key(x).at_least(next);
+            },
+        );
+        (sum, of_vector(next))
     }
 }
 
@@ -85,20 +135,20 @@ fn totals<S: Simd>(simd: S, sums: &([f64; WIDEST], [f64; WIDEST]), alone: bool) 
 fn quotients<S: Simd, A: Element, I: Input<A>>(
     simd: S,
     input: I,
-    x: &[A],
+    lanes: Lanes<'_, A>,
     out: &mut [A],
-    len: usize,
-) {
+    tops: &[A; WIDEST],
+) -> [A; WIDEST] {
     let constants = Constants::new();
-    let tops = tops(simd, input, x, len);
+    let Lanes { x, len, .. } = lanes;
+    let mut next = [A::zero(); WIDEST];
     let mut sums = [Wide::ZERO; TOGETHER];
-    for ((start, &top), sum) in (0..x.len()).step_by(len).zip(&tops).zip(&mut sums) {
-        let top = A::Lanes::<S>::fill(simd, top);
+    for (i, start) in (0..x.len()).step_by(len).enumerate() {
+        let top = A::Lanes::<S>::fill(simd, tops[i]);
         let origin = origin::<S, A, I>(simd, input, constants, top, top);
-        let (x, out) = ((&x[start..], len), &mut out[start..]);
-        (*sum, _) = total::<S, A, I, { mode::STORE }>(simd, input, x, out, top, origin);
+        (sums[i], next[i]) = lanes.total(simd, input, i, &mut out[start..], top, origin);
     }
-    for ((out, &top), &sum) in out.chunks_exact_mut(len).zip(&tops).zip(&sums) {
+    for ((out, &top), &sum) in out.chunks_exact_mut(len).zip(tops).zip(&sums) {
         let top = A::Lanes::<S>::fill(simd, top);
         let origin = origin::<S, A, I>(simd, input, constants, top, top);
         let total = Total::fill(simd, sum);
@@ -114,37 +164,47 @@ fn quotients<S: Simd, A: Element, I: Input<A>>(
             crown_all(out);
         }
     }
+    next
 }
 
 #[inline(always)]
 fn logarithms<S: Simd, A: Element, I: Input<A>>(
     simd: S,
     input: I,
-    x: &[A],
+    lanes: Lanes<'_, A>,
     out: &mut [A],
-    len: usize,
-) {
+    tops: &[A; WIDEST],
+) -> [A; WIDEST] {
     let constants = Constants::new();
-    let tops = tops(simd, input, x, len);
+    let Lanes { x, len, .. } = lanes;
+    let mut next = [A::zero(); WIDEST];
     let alone = x.len() == len;
-    let all_tops = one_each::<S, A>(simd, &tops, alone);
+    let all_tops = one_each::<S, A>(simd, tops, alone);
     let all = origin::<S, A, I>(simd, input, constants, all_tops, all_tops);
     let all = largest::<S, A, I>(simd, input, all_tops, all);
     let largest = all.highs();
     let mut sums = ([1.0; WIDEST], [0.0; WIDEST]);
     let mut counts = [A::zero(); WIDEST];
     for (i, start) in (0..x.len()).step_by(len).enumerate() {
-        let x = (&x[start..], len);
         let top = A::Lanes::<S>::fill(simd, tops[i]);
         let origin = origin::<S, A, I>(simd, input, constants, top, top);
         let (mut sum, mut count) = (Wide::ZERO, 0.0);
         if len > SHORT {
             // Nobody reads what is stored, but then the output is in the cache: it is fetched beside the arithmetic.
-            let out = &mut out[start..];
-            (sum, _) = total::<S, A, I, { mode::STORE }>(simd, input, x, out, top, origin);
+            (sum, next[i]) = lanes.total(simd, input, i, &mut out[start..], top, origin);
         }
         if !suffices(sum, Wide::from(largest[i])) {
-            (sum, count) = total::<S, A, I, { mode::COUNT }>(simd, input, x, &mut [], top, origin);
+            let x = (&x[start..], len);
+            (sum, count) = total::<S, A, I, { mode::COUNT }>(
+                simd,
+                input,
+                x,
+                &mut [],
+                top,
+                origin,
+                #[inline(always)]
+                |_| (),
+            );
         }
         (sums.0[i], sums.1[i], counts[i]) = (sum.high, sum.low, A::from_f64(count));
     }
@@ -163,4 +223,5 @@ fn logarithms<S: Simd, A: Element, I: Input<A>>(
             |x| difference(x, top, log),
         );
     }
+    next
 }

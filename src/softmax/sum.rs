@@ -102,7 +102,8 @@ pub(crate) fn is_shifted<A: Element, I: Input<A>>(input: I, max: A) -> bool {
 
 /// The sum of the exponentials of a chunk, the first `len` elements of `x`, and the count. All lanes of
 /// `top` and of the origin are equal. What follows the chunk is read and, in `out`, overwritten with
-/// anything, where that saves a copy of its tail.
+/// anything, where that saves a copy of its tail. `beside` is called with the place of each whole vector, in
+/// chunks of more than [`SHORT`] elements, the last of which may overlap the one before.
 #[inline(always)]
 pub(crate) fn total<S: Simd, A: Element, I: Input<A>, const MODE: u8>(
     simd: S,
@@ -111,14 +112,15 @@ pub(crate) fn total<S: Simd, A: Element, I: Input<A>, const MODE: u8>(
     out: &mut [A],
     top: A::Lanes<S>,
     origin: Origin<A::Lanes<S>>,
+    beside: impl FnMut(usize),
 ) -> (Wide, f64) {
     let origin = origin.of_first(simd);
     // Most lanes need no shift: a loop of their own.
     if I::PLAIN && origin.shift.is_none() {
         let origin = origin.without_shift();
-        return total_from::<S, A, I, MODE>(simd, input, (x, len), out, top, origin);
+        return total_from::<S, A, I, MODE>(simd, input, (x, len), out, top, origin, beside);
     }
-    total_from::<S, A, I, MODE>(simd, input, (x, len), out, top, origin)
+    total_from::<S, A, I, MODE>(simd, input, (x, len), out, top, origin, beside)
 }
 
 #[inline(always)]
@@ -129,6 +131,7 @@ fn total_from<S: Simd, A: Element, I: Input<A>, const MODE: u8>(
     out: &mut [A],
     top: A::Lanes<S>,
     origin: Origin<A::Lanes<S>>,
+    mut beside: impl FnMut(usize),
 ) -> (Wide, f64) {
     let width = A::WIDTH;
     let zero = A::Lanes::<S>::fill(simd, A::zero());
@@ -155,6 +158,7 @@ fn total_from<S: Simd, A: Element, I: Input<A>, const MODE: u8>(
             let mut vectors = block.chunks_exact(width);
             for (j, vector) in vectors.by_ref().enumerate() {
                 constants_stay_in_memory::<MODE>();
+                beside(start + j * width);
                 let x = A::Lanes::<S>::load(simd, vector);
                 let e = term::<S, A, I, MODE>(simd, input, x, top, origin);
                 if MODE == mode::STORE {
@@ -166,6 +170,7 @@ fn total_from<S: Simd, A: Element, I: Input<A>, const MODE: u8>(
             constants_stay_in_memory::<MODE>();
             let vector = vectors.remainder();
             if !vector.is_empty() {
+                beside(len - width);
                 let at = len - vector.len();
                 let these = first(zero, vector.len());
                 let x = match all.get(at..at + width) {
@@ -289,7 +294,16 @@ impl<A: Element, I: Input<A>, const MODE: u8> Kernel for Chunk<'_, A, I, MODE> {
         let top = A::Lanes::<S>::fill(simd, max);
         let of_lane = A::Lanes::<S>::fill(simd, of_lane);
         let origin = origin::<S, A, I>(simd, input, Constants::new(), top, of_lane);
-        let (rest, count) = total::<S, A, I, MODE>(simd, input, (x, x.len()), out, top, origin);
+        let (rest, count) = total::<S, A, I, MODE>(
+            simd,
+            input,
+            (x, x.len()),
+            out,
+            top,
+            origin,
+            #[inline(always)]
+            |_| (),
+        );
         let (value, low) = input.value(simd, input.key(top));
         let largest = Total::of(exp(value, low, origin)).store()[0];
         let exponent = each::<S, A>(origin.exponent)[0].to_f64() as i32;
