@@ -7,7 +7,7 @@ use super::finish::{crowned, inverse, logarithm, quotient};
 use super::input::{Input, Plain};
 use super::max::{load_padded, store_part};
 use super::rows::Rows;
-use super::sum::{Sum, chunk, each_chunk, merged, mode, origin, suffices, sum_for_log, sums};
+use super::sum::{Sum, chunk, merged, mode, origin, share, suffices, sum_for_log, sums};
 use super::total::Total;
 use super::wide::{Wide, power_of_two};
 use crate::activation::Cost;
@@ -29,13 +29,17 @@ pub(crate) fn softmax<A: Element, I: Input<A>>(job: Job, input: I, x: &[A], out:
     let mut sums = sums::<A, I, { mode::STORE }>(job, input, x, out);
     let sum = merged(&sums);
     let pieces = parallel::pieces(Cost::Light, x.len());
-    each_chunk(pieces, x, out, &mut sums, &|x, out, of_chunk| {
-        let distance = of_chunk.exponent - sum.exponent;
-        if distance < deepest::<A>() {
-            return run(job, Quotients { input, x, out, sum });
+    share(pieces, x, out, &mut sums, &|x, out, sums| {
+        let chunks = x.chunks(chunk::<A>()).zip(out.chunks_mut(chunk::<A>()));
+        for ((x, out), of_chunk) in chunks.zip(sums) {
+            let distance = of_chunk.exponent - sum.exponent;
+            if distance < deepest::<A>() {
+                run(job, Quotients { input, x, out, sum });
+            } else {
+                let power = A::from_f64(power_of_two(distance));
+                run(job, Products { input, out, sum, power });
+            }
         }
-        let power = A::from_f64(power_of_two(distance));
-        run(job, Products { input, out, sum, power });
     });
 }
 

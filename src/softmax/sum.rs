@@ -15,7 +15,7 @@ use fearless_simd::Simd;
 
 use super::exp::{Constants, Exp, Origin, exp, limit};
 use super::input::Input;
-use super::max::{load_padded, max, store_part};
+use super::max::{load_padded, max, of_vector, store_part};
 use super::total::{Accumulator, Total, WIDEST, add, total_in_order};
 use super::wide::{Wide, power_of_two};
 use crate::activation::Cost;
@@ -277,37 +277,55 @@ impl<A: Element> Sum<A> {
     }
 }
 
-/// The sum over one chunk of a lane whose largest key is `of_lane`, or 0 where it is not known.
-struct Chunk<'a, A, I, const MODE: u8> {
+/// The sums over neighbouring chunks of a lane whose largest key is `of_lane`, or 0 where it is not known.
+struct Chunks<'a, A, I, const MODE: u8> {
     input: I,
     x: &'a [A],
     out: &'a mut [A],
+    sums: &'a mut [Sum<A>],
     of_lane: A,
 }
 
-impl<A: Element, I: Input<A>, const MODE: u8> Kernel for Chunk<'_, A, I, MODE> {
-    type Output = Sum<A>;
+impl<A: Element, I: Input<A>, const MODE: u8> Kernel for Chunks<'_, A, I, MODE> {
+    type Output = ();
     #[inline(always)]
-    fn run<S: Simd>(self, simd: S) -> Sum<A> {
-        let Self { input, x, out, of_lane } = self;
-        let max = max(simd, input, x);
-        let top = A::Lanes::<S>::fill(simd, max);
+    fn run<S: Simd>(self, simd: S) {
+        let Self { input, x, mut out, sums, of_lane } = self;
         let of_lane = A::Lanes::<S>::fill(simd, of_lane);
-        let origin = origin::<S, A, I>(simd, input, Constants::new(), top, of_lane);
-        let (rest, count) = total::<S, A, I, MODE>(
-            simd,
-            input,
-            (x, x.len()),
-            out,
-            top,
-            origin,
-            #[inline(always)]
-            |_| (),
-        );
-        let (value, low) = input.value(simd, input.key(top));
-        let largest = Total::of(exp(value, low, origin)).store()[0];
-        let exponent = each::<S, A>(origin.exponent)[0].to_f64() as i32;
-        Sum { max, exponent, rest, largest, count }
+        let lowest = A::Lanes::<S>::fill(simd, A::neg_infinity());
+        let (mut rest, mut known) = (x, None);
+        for sum in sums {
+            let (x, after) = rest.split_at(rest.len().min(chunk::<A>()));
+            let (here, after_out) = out.split_at_mut(x.len().min(out.len()));
+            // The largest key of the next chunk is found beside this sum, so that it is fetched meanwhile.
+            let ahead = after.get(..x.len()).unwrap_or(x);
+            let mut next = lowest;
+            let max = known.unwrap_or_else(
+                #[inline(always)]
+                || max(simd, input, x),
+            );
+            let top = A::Lanes::<S>::fill(simd, max);
+            let origin = origin::<S, A, I>(simd, input, Constants::new(), top, of_lane);
+            let (rest_of_sum, count) = total::<S, A, I, MODE>(
+                simd,
+                input,
+                (x, x.len()),
+                here,
+                top,
+                origin,
+                #[inline(always)]
+                |at| {
+                    let x = A::Lanes::<S>::load(simd, &ahead[at..at + A::WIDTH]);
+                    next = input.key(x).at_least(next);
+                },
+            );
+            let (value, low) = input.value(simd, input.key(top));
+            let largest = Total::of(exp(value, low, origin)).store()[0];
+            let exponent = each::<S, A>(origin.exponent)[0].to_f64() as i32;
+            *sum = Sum { max, exponent, rest: rest_of_sum, largest, count };
+            known = (after.len() >= x.len()).then_some(of_vector(next));
+            (rest, out) = (after, after_out);
+        }
     }
 }
 
@@ -341,10 +359,10 @@ pub(crate) fn sums<A: Element, I: Input<A>, const MODE: u8>(
     // One pass: most lanes need no shift. Those that do are walked again.
     let mut of_lane = A::zero();
     loop {
-        let one = |x: &[A], out: &mut [A], sum: &mut Sum<A>| {
-            *sum = run(job, Chunk::<'_, A, I, MODE> { input, x, out, of_lane });
+        let some = |x: &[A], out: &mut [A], sums: &mut [Sum<A>]| {
+            run(job, Chunks::<'_, A, I, MODE> { input, x, out, sums, of_lane });
         };
-        each_chunk(parallel::pieces(Cost::Moderate, x.len()), x, out, &mut sums, &one);
+        share(parallel::pieces(Cost::Moderate, x.len()), x, out, &mut sums, &some);
         if of_lane != A::zero() {
             return sums;
         }
@@ -380,12 +398,12 @@ pub(crate) fn suffices(all: Wide, largest: Wide) -> bool {
     all.high >= 2.0 * largest.high
 }
 
-/// What is done with a chunk, its part of the output and its sum.
-type Visit<'a, A> = &'a (dyn Fn(&[A], &mut [A], &mut Sum<A>) + Sync);
+/// What is done with chunks, their part of the output and their sums.
+type Visit<'a, A> = &'a (dyn Fn(&[A], &mut [A], &mut [Sum<A>]) + Sync);
 
-/// Calls `f` for each chunk of a lane, its part of `out` (empty where the lane has none) and its sum,
-/// on several threads where there are several pieces.
-pub(crate) fn each_chunk<A: Element>(
+/// Calls `f` for pieces of a lane of whole chunks, their part of `out` (empty where the lane has none) and their
+/// sums, on several threads where there are several pieces.
+pub(crate) fn share<A: Element>(
     pieces: usize,
     x: &[A],
     out: &mut [A],
@@ -393,20 +411,11 @@ pub(crate) fn each_chunk<A: Element>(
     f: Visit<'_, A>,
 ) {
     if pieces < 2 {
-        return chunks(x, out, sums, f);
+        return f(x, out, sums);
     }
     let mut tasks = Tasks::new();
     cut(&mut tasks, pieces, x, out, sums, f);
     tasks.run();
-}
-
-fn chunks<A: Element>(x: &[A], out: &mut [A], sums: &mut [Sum<A>], f: Visit<'_, A>) {
-    let mut rest = out;
-    for (x, sum) in x.chunks(chunk::<A>()).zip(sums) {
-        let (out, next) = rest.split_at_mut(x.len().min(rest.len()));
-        f(x, out, sum);
-        rest = next;
-    }
 }
 
 fn cut<'a, A: Element>(
@@ -418,7 +427,7 @@ fn cut<'a, A: Element>(
     f: Visit<'a, A>,
 ) {
     if pieces < 2 || sums.len() < 2 {
-        return tasks.push(move || chunks(x, out, sums, f));
+        return tasks.push(move || f(x, out, sums));
     }
     let (middle, size) = (sums.len() / 2, chunk::<A>());
     let (sums0, sums1) = sums.split_at_mut(middle);
