@@ -64,7 +64,8 @@
 //!
 //! With the feature `rayon`, arrays above a threshold are shared between the threads of the ambient
 //! pool: 512 Ki elements for functions as light as ReLU, 128 Ki for one exponential, 64 Ki for heavier
-//! ones. Smaller calls never touch the pool. There are no `par_` twins: `ThreadPool::install` and
+//! ones. Smaller calls never touch the pool. A thread outside of the pool works itself, while threads of the
+//! pool wake up and take over what is left. There are no `par_` twins: `ThreadPool::install` and
 //! `RAYON_NUM_THREADS` are the control, and no bit of a result depends on it.
 //!
 //! # Catalogue

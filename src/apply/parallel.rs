@@ -17,10 +17,10 @@ use crate::activation::Cost;
 /// | Moderate | 128 Ki   | about 90 µs        |
 /// | Heavy    | 64 Ki    | about 90 µs        |
 ///
-/// Fork and join cost 25 to 85 µs from a thread outside the pool (2 cores of AMD Zen 3): below these
-/// sizes that is most of the work. `cargo bench --bench parallel` times both sides of each. On two cores of
-/// AMD Zen 4 with AVX-512 one and two threads take, back to back at these sizes, 50 and 41 µs (relu), 50
-/// and 33 µs (sigmoid), 55 and 47 µs (gelu).
+/// A thread of the pool is awake after 25 to 85 µs (2 cores of AMD Zen 3): below these sizes that is most of
+/// the work. `cargo bench --bench parallel` times both sides of each. On two cores of Intel Sapphire Rapids
+/// one and two threads take, back to back, at these sizes 170 and 90 µs (relu), 64 and 39 µs (sigmoid), 77 and
+/// 49 µs (gelu), and at twice these sizes 330 and 159, 120 and 83, 148 and 102 µs.
 #[cfg(feature = "rayon")]
 const fn threshold(cost: Cost) -> usize {
     match cost {
