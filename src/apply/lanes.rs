@@ -67,7 +67,11 @@ impl<'a, A: Element, B: Send, D: Dimension> Walk<'a, A, B, D> {
             (None, Some(out)) => out.len(),
             (None, None) => 0,
         };
-        let pieces = parallel::pieces(cost, elements.max(self.stat.len()));
+        // Lanes that stand side by side are read as whole rows, the wider the better.
+        let beside =
+            (0..self.stat.ndim()).any(|other| other != axis.index() && self.least(other) > 1);
+        let for_each_thread = if beside { 1 } else { 16 };
+        let pieces = parallel::pieces_of(cost, elements.max(self.stat.len()), for_each_thread);
         if pieces < 2 {
             return self.tiles(axis, f);
         }
