@@ -11,11 +11,13 @@ use crate::element::Element;
 
 mod io;
 mod level;
+mod tables;
 mod vectors;
 
 pub use io::{DoubleKernel, LaneIo};
 pub(crate) use level::{Job, Kernel, run, run_fused};
 pub use level::{Level, with_level};
+pub use tables::Octaves;
 pub use vectors::{Doubles, Singles};
 
 /// What the first half of a formula hands to the second; see `Elementwise::begin`.
@@ -129,6 +131,10 @@ pub trait Lane:
     /// A constant that stands in memory once for each lane: there instructions take it as an operand.
     #[doc(hidden)]
     fn row(self, single: &[f32; 16], double: &[f64; 8]) -> Self;
+    /// For lanes in `[1, 16)` the entries of each row for the half octave that the lane is in: `[2, 3)`, `[3, 4)`,
+    /// `[4, 6)`, `[6, 8)`, `[8, 12)`, `[12, 16)`, `[1, 1.5)`, `[1.5, 2)`. Elsewhere, and for NaN, any entry.
+    #[doc(hidden)]
+    fn pick_by_half_octave<const N: usize>(self, table: &'static Octaves<N>) -> [Self; N];
     /// Whether a loop has registers for all of its constants; known when this is compiled.
     #[doc(hidden)]
     fn has_room(self) -> bool;

@@ -1,4 +1,4 @@
-"""Coefficients of src/math/tanh.rs: D in x - tanh x = x^3 / D(x^2), and the two parts of tanh in f32."""
+"""Coefficients of src/math/tanh.rs: D in x - tanh x = x^3 / D(x^2)."""
 
 from mpmath import mp, mpf, exp, factorial, log, tanh, sqrt, taylor
 from minimax import fit, report, show, to_f64
@@ -24,23 +24,3 @@ for limit, degrees in ((mpf("0.36"), (1, 2, 3)), (mpf(1), (6, 7, 8, 9, 10))):
     for degree in degrees:
         c, error = fit(tail, lambda t: t / divisor(t), degree, mpf(0), limit, "f64")
         report("D(t) = 3 + t c(t), relative to D,", f"t = x^2 in [0, {limit}]", c, error, "f64")
-
-
-def near(z):
-    x = sqrt(z)
-    return (tanh(x) / x - 1) / z
-
-
-for degree in (5, 6):
-    c, error = fit(near, lambda z: z / (tanh(sqrt(z)) / sqrt(z)), degree, mpf(10) ** -9, mpf(1), "f32")
-    report("f32 c in tanh x = x + x^3 c(z), relative to tanh x,", "z = x^2 in [0, 1]", c, error, "f32")
-
-
-def g(r):
-    return sum(r**k / factorial(k + 1) for k in range(40))
-
-
-half = log(2) / 2 * (1 + mpf(2) ** -10)
-for degree in (4, 5):
-    c, error = fit(g, lambda r: r / exp(r), degree, -half, half, "f32")
-    report("f32 g in e^r = 1 + r g(r), relative to e^r,", "|r| <= ln 2 / 2", c, error, "f32")

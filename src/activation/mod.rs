@@ -228,8 +228,6 @@ pub enum Halved {
     Both,
     /// For `f64`, and for `f32` in `f64` lanes.
     Wide,
-    /// For `f32` in `f64` lanes.
-    WideOnly,
 }
 
 /// Largest errors of an activation in units in the last place (ULP) of the exact value, over the

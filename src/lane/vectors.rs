@@ -5,7 +5,7 @@ use core::ops::{Add, Div, Mul, Neg, Sub};
 use fearless_simd::{Select, Simd, SimdBase, SimdFloat, SimdMask, SimdNarrow, SimdWiden};
 use fearless_simd::{f32x16, f64x8, mask32x16, mask64x8};
 
-use super::{DoubleKernel, Lane, LaneIo, Mask, sealed};
+use super::{DoubleKernel, Lane, LaneIo, Mask, Octaves, sealed, tables};
 
 macro_rules! mask {
     ($name:ident, $inner:ident) => {
@@ -48,6 +48,7 @@ macro_rules! lanes {
         mantissa $mantissa:literal, bias $bias:literal, sqrt_half $sqrt_half:literal,
         constant |$single:ident, $double:ident| $constant:expr,
         table |$n:ident, $m:ident| $table:expr,
+        pick |$index:ident, $rows:ident| $pick:expr,
         single $is_single:literal,
         double $double_name:ident |$x:ident, $kernel:ident| $through:expr,
         widen |$wide:ident| $widen:expr,
@@ -253,6 +254,16 @@ macro_rules! lanes {
             }
 
             #[inline(always)]
+            fn pick_by_half_octave<const N: usize>(
+                self,
+                $rows: &'static Octaves<N>,
+            ) -> [Self; N] {
+                // The lowest bits of the exponent, then the leading bit of the mantissa.
+                let $index = self.0.to_bits() >> ($mantissa - 1);
+                $pick
+            }
+
+            #[inline(always)]
             fn is_fused(self) -> bool {
                 let level = self.0.simd.level();
                 #[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
@@ -313,6 +324,7 @@ lanes! {
     mantissa 23, bias 127, sqrt_half 0x3f35_04f3,
     constant |single, _double| single,
     table |single, _double| single,
+    pick |index, rows| tables::pick(index, rows).map(Singles),
     single true,
     double Doubles |x, kernel| {
         let (low, high) = x.0.widen();
@@ -332,6 +344,7 @@ lanes! {
     mantissa 52, bias 1023, sqrt_half 0x3fe6_a09e_667f_3bcd,
     constant |_single, double| double,
     table |_single, double| double,
+    pick |index, rows| tables::pick_double(index, rows).map(Doubles),
     single false,
     double Doubles |x, kernel| kernel.call(x),
     widen |x| (x, x.splat(0.0)),

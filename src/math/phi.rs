@@ -1,9 +1,9 @@
 //! The tail of the normal distribution, `Φ(−a)` for `a >= 0`, and GELU.
 
 use super::Pair;
-use super::exp::split_careful;
-use super::poly::{double, monic, paired};
-use crate::lane::{DoubleKernel, Lane, Mask, WideHalf};
+use super::exp::{Q_SHORT_SINGLE, split_careful};
+use super::poly::{double, horner, monic, paired};
+use crate::lane::{Lane, Mask, Octaves};
 
 /// `Φ(−a) = e^(-a²/2) TAIL_FACTOR N(a) / D(a)` for `a` in `[0, 14.5]`, for `f32` values in `f64` lanes, made by
 /// `tools/rational.py gelu`: degrees 4 over 5, leading coefficients 1, relative error 2^-27.26.
@@ -25,6 +25,110 @@ const TAIL_POWER: [f64; 7] = [
     0.001038963581330813,
     -0.00010440952630267361,
     8.62455324521519e-06,
+];
+
+/// `−½ e^(a²/2) Φ(−a) = c₁ + d p(d)` with `d = a − c₀`, for `f32`: a column for each half octave of `a + 1`, in it `c₀`, where `c₁`
+/// is an `f32` number to 2^-30, `c₁`, and the coefficients of `p`, made by `tools/octaves.py gelu`: relative error 2^-27.7.
+static TAIL_SINGLE: Octaves<10> = Octaves([
+    [1.4999838, 2.4999752, 4.0000443, 6.0000467, 9.000083, 12.749891, 0.25000232, 0.7500087],
+    [
+        -0.102891065,
+        -0.07066623,
+        -0.04720485,
+        -0.032389417,
+        -0.021899197,
+        -0.015550411,
+        -0.20701571,
+        -0.15011548,
+    ],
+    [
+        0.04513621,
+        0.022807315,
+        0.010649652,
+        0.0051331227,
+        0.0023765475,
+        0.0012050866,
+        0.14771673,
+        0.086883225,
+    ],
+    [
+        -0.01759374,
+        -0.0068242555,
+        -0.002302881,
+        -0.00079521997,
+        -0.00025503416,
+        -9.284398e-5,
+        -0.08504309,
+        -0.042476147,
+    ],
+    [
+        0.006248668,
+        0.0019155977,
+        0.00047935522,
+        0.00012059071,
+        2.7074217e-5,
+        7.112066e-6,
+        0.042152073,
+        0.018342294,
+    ],
+    [
+        -0.0020552592,
+        -0.0005088125,
+        -9.637611e-5,
+        -1.7920975e-5,
+        -2.8439622e-6,
+        -5.4172335e-7,
+        -0.018626556,
+        -0.007180109,
+    ],
+    [
+        0.0006326761,
+        0.00012883515,
+        1.872611e-5,
+        2.60767e-6,
+        2.9465457e-7,
+        4.097446e-8,
+        0.0074938284,
+        0.0025793575,
+    ],
+    [
+        -0.00018394562,
+        -3.1203268e-5,
+        -3.540433e-6,
+        -3.733561e-7,
+        -3.032461e-8,
+        -3.0860732e-9,
+        -0.0027836903,
+        -0.0008657496,
+    ],
+    [
+        5.321713e-5,
+        7.1090462e-6,
+        7.049627e-7,
+        5.682719e-8,
+        3.419451e-9,
+        2.477672e-10,
+        0.0010276667,
+        0.00038741226,
+    ],
+    [
+        -1.4425304e-5,
+        -1.5725163e-6,
+        -1.2692043e-7,
+        -7.8646964e-9,
+        -3.4659942e-10,
+        -1.857492e-11,
+        -0.00038865866,
+        -0.00014662064,
+    ],
+]);
+/// `q` in `−2 e^(−v/2) = −2 + v + v² q(v)` for `|v| <= ln 2`: that of the exponential of `−v / 2`, exactly.
+const POWER_SINGLE: [f32; 5] = [
+    Q_SHORT_SINGLE[0] * -0.5,
+    Q_SHORT_SINGLE[1] * 0.25,
+    Q_SHORT_SINGLE[2] * -0.125,
+    Q_SHORT_SINGLE[3] * 0.0625,
+    Q_SHORT_SINGLE[4] * -0.03125,
 ];
 
 /// `H` in `e^(a²/2) Φ(−a) (1 + 9/8 a) = 1/2 + s H(s − 1)`, `s = 2a / (a + 5)`, for `a` in `[0, 38.9]`, made by
@@ -73,44 +177,11 @@ const H_SLOPE: [f64; 6] = [
 /// 2^-26.9. The division runs beside the exponential.
 #[inline(always)]
 pub(crate) fn tail_wide<W: Lane>(a: W, square: W) -> (W, W) {
-    let [u, rest] = tail_wide_begin(a, square);
-    (tail_wide_power(u), rest)
-}
-
-/// What is left of the exponent in [`tail_wide`], and the second factor.
-#[inline(always)]
-fn tail_wide_begin<W: Lane>(a: W, square: W) -> WideHalf<W> {
     let n = monic(a, square, &TAIL_TOP);
     let d = monic(a, square, &TAIL_BOTTOM);
     let (k, power) = square.split_scale(a.splat(-0.5 * core::f64::consts::LOG2_E), 0);
     let u = k.mul_add(a.splat(2.0 * core::f64::consts::LN_2), square);
-    [u, n * power / d]
-}
-
-/// The first factor in [`tail_wide`].
-#[inline(always)]
-fn tail_wide_power<W: Lane>(u: W) -> W {
-    paired(u, u * u, &TAIL_POWER)
-}
-
-/// `|x|` up to where gelu is 0 or x in `f32`.
-#[inline(always)]
-fn limited_wide<W: Lane>(x: W) -> W {
-    x.abs().at_most(x.splat(14.5))
-}
-
-/// The first half of [`gelu`] of `f32` values in `f64` lanes.
-#[inline(always)]
-pub(crate) fn gelu_wide_begin<W: Lane>(x: W) -> WideHalf<W> {
-    let a = limited_wide(x);
-    // The square of an f32 value is exact.
-    tail_wide_begin(a, a * a)
-}
-
-/// The second half after [`gelu_wide_begin`].
-#[inline(always)]
-pub(crate) fn gelu_wide_finish<W: Lane>(x: W, [u, rest]: WideHalf<W>) -> W {
-    tail_wide_power(u).neg_mul_add(rest * limited_wide(x), x.at_least(x.splat(0.0)))
+    (paired(u, u * u, &TAIL_POWER), n * power / d)
 }
 
 /// `a e^(a²/2) Φ(−a)` of an `f64` value in `[0, 38.9]`, with a relative error of about 2^-55.
@@ -157,19 +228,40 @@ fn scaled_tail<V: Lane>(a: V) -> Pair<V> {
     q.times_pair(g)
 }
 
+/// `x Φ(x)` of `f32` values, within 0.87 ULP: everything but the last steps in pairs of `f32`.
+#[inline(always)]
+fn gelu_single<V: Lane>(x: V) -> V {
+    let (a, above) = (x.abs().at_most(x.splat(14.5)), x.at_least(x.splat(0.0)));
+    // −2 e^(−a²/2) = (high + low) 2^k.
+    let square = a * a;
+    let square_low = a.mul_sub(a, square);
+    const OFFSET: i32 = 64;
+    let (k, scale) = square.split_scale(x.splat(-0.5 * core::f64::consts::LOG2_E), OFFSET);
+    // Twice ln 2, its first part so short that the difference is exact.
+    let v_high = k.mul_add(x.splat(2.0 * 0.69314575), square);
+    let v_low = k.mul_add(x.splat(2.0 * 1.4286068e-6), square_low);
+    let v = v_high + v_low;
+    let rest = (v * v).mul_add(v.poly(&POWER_SINGLE, &[0.0]), v_low);
+    let high = v_high - 2.0;
+    let low = (v_high - (high + 2.0)) + rest;
+    // −½ e^(a²/2) Φ(−a) = m + m_low.
+    let [centre, first, c @ ..] = (a + 1.0).pick_by_half_octave(&TAIL_SINGLE);
+    let d = a - centre;
+    let p = horner(d, &c);
+    let m = d.mul_add(p, first);
+    let m_low = d.mul_add(p, first - m);
+    let y = high * m;
+    let y_low = low.mul_add(m, high.mul_add(m_low, high.mul_sub(m, y)));
+    let y = a.mul_add(y, a * y_low) * scale;
+    // One rounding, also where the result is subnormal.
+    y.neg_mul_add(x.splat(2f64.powi(-OFFSET)), above)
+}
+
 /// `x Φ(x)`, within 0.63 ULP (f32), 0.9 ULP (f64) over the whole line, subnormal results included; −0 at −∞.
 #[inline(always)]
 pub(crate) fn gelu<V: Lane>(x: V) -> V {
-    #[derive(Clone, Copy)]
-    struct K;
-    impl DoubleKernel for K {
-        #[inline(always)]
-        fn call<W: Lane<Elem = f64>>(self, x: W) -> W {
-            gelu_wide_finish(x, gelu_wide_begin(x))
-        }
-    }
     if V::SINGLE {
-        return x.through_double(K);
+        return gelu_single(x);
     }
     let a = x.abs().at_most(x.splat(38.8));
     let square = Pair::product(a * 0.5, a);

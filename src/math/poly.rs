@@ -125,6 +125,16 @@ pub(crate) fn monic_horner<V: Lane, const M: usize>(x: V, c: &[f64; M]) -> V {
     sum
 }
 
+/// `c[0] + c[1] x + …` by Horner's rule with coefficients that differ from lane to lane.
+#[inline(always)]
+pub(crate) fn horner<V: Lane, const N: usize>(x: V, c: &[V; N]) -> V {
+    let mut sum = c[N - 1];
+    for &c in c[..N - 1].iter().rev() {
+        sum = sum.mul_add(x, c);
+    }
+    sum
+}
+
 /// `c(0) + c(1) x + …`, `len` terms, in pairs, by Horner's rule in `x2`, the square of `x`.
 #[inline(always)]
 pub(crate) fn by_squares<V: Lane>(x: V, x2: V, len: usize, c: impl Fn(usize) -> V + Copy) -> V {

@@ -3,9 +3,9 @@
 use super::Pair;
 use super::exp::{Split, split, split_careful};
 use super::gate::{HALVES_OFFSET, halves};
-use super::poly::{self, double, monic_horner};
+use super::poly::{self, double, horner, monic_horner};
 use super::wide::{Grade, wide};
-use crate::lane::{Half, Lane};
+use crate::lane::{Half, Lane, Octaves};
 
 /// The argument of the exponential in `tanh(x)`, `−2 |x|`, limited to where the result is not 1.
 #[inline(always)]
@@ -65,61 +65,125 @@ pub(crate) fn tanh_wide<W: Lane>(x: W) -> W {
     x * double(z, &TOP) / monic_horner(z, &BOTTOM)
 }
 
-/// `c` in `tanh x = x + x³ c(x²)` for `|x| <= 1`, in `f32`: degree 6, error 2^-27.67, made by `tools/tanh.py`.
-const NEAR: [f32; 7] =
-    [-0.33333296, 0.13332346, -0.053879846, 0.021486683, -0.007946037, 0.002301254, -0.00035840677];
-/// `g` in `eʳ = 1 + r g(r)` for `|r| <= ln 2 / 2`, in `f32`: degree 5, error 2^-28.23 of `eʳ`, made by `tools/tanh.py`.
-const G: [f32; 6] = [1.0, 0.49999994, 0.1666652, 0.041668236, 0.008368824, 0.0013823519];
+/// `tanh a = e + d p(d)` with `d = a − c₀` and `e = c₁ a + c₂`, for `a` in `[0, 9.08]` in `f32`: a column for each half
+/// octave of `1 + 1.65 a`, in it `c₀`, `c₁`, `c₂` and the coefficients of `p`, made by `tools/octaves.py tanh`. At the
+/// lower end `e` is `a`, elsewhere `tanh c₀`, which is an `f32` number to 2^-32; relative error 2^-28.7.
+static BY_OCTAVE: Octaves<11> = Octaves([
+    [0.9090864, 1.5151503, 2.4241836, 3.6358666, 5.4600663, 8.317766, 0.0, 0.4545474],
+    [0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 1.0, 0.0],
+    [0.72069347, 0.9078488, 0.9844397, 0.99861115, 0.9999638, 0.9999999, 0.0, 0.4256298],
+    [
+        0.48060092,
+        0.1758106,
+        0.030878562,
+        0.002775766,
+        7.2350136e-5,
+        2.384825e-7,
+        -3.0263837e-11,
+        0.81883925,
+    ],
+    [
+        -0.34636596,
+        -0.15960944,
+        -0.030398095,
+        -0.0027719114,
+        -7.234825e-5,
+        -2.3851294e-7,
+        1.2957988e-8,
+        -0.34852245,
+    ],
+    [
+        0.08942381,
+        0.08629738,
+        0.019631136,
+        0.0018428362,
+        4.8316193e-5,
+        1.5819808e-7,
+        -0.33333424,
+        -0.124596104,
+    ],
+    [
+        0.05100927,
+        -0.02514233,
+        -0.009193144,
+        -0.00091628113,
+        -2.4154888e-5,
+        -7.922953e-8,
+        2.4460807e-5,
+        0.16922918,
+    ],
+    [
+        -0.055914946,
+        -0.0020281437,
+        0.0032035923,
+        0.0003621275,
+        9.4396e-6,
+        3.404262e-8,
+        0.13300508,
+        -0.013036222,
+    ],
+    [
+        0.015555917,
+        0.006686957,
+        -0.0007604943,
+        -0.00011805321,
+        -3.1427596e-6,
+        -9.919947e-9,
+        0.0024178412,
+        -0.060537696,
+    ],
+    [
+        0.008826592,
+        -0.0038552766,
+        1.1608315e-5,
+        3.324852e-5,
+        1.0975394e-6,
+        1.0809978e-9,
+        -0.06400538,
+        0.04256021,
+    ],
+    [
+        -0.009055253,
+        0.00095970434,
+        8.074822e-5,
+        -7.3886986e-6,
+        -2.7476202e-7,
+        -2.1771898e-9,
+        0.022414137,
+        0.05274858,
+    ],
+]);
 
-/// The hyperbolic tangent, within 0.94 ULP (f32), 0.84 ULP (f64) over the whole line; keeps the sign of zero.
+/// The hyperbolic tangent, within 0.67 ULP (f32), 0.84 ULP (f64) over the whole line; keeps the sign of zero.
 #[inline(always)]
 pub fn tanh<V: Lane>(x: V) -> V {
-    finish(x, begin(x))
+    if V::SINGLE { tanh_single(x) } else { finish(x, begin(x)) }
 }
 
-/// The exponential in [`tanh`].
+/// The exponential in [`tanh`] of `f64` lanes.
 #[inline(always)]
 pub(crate) fn begin<V: Lane>(x: V) -> Half<V> {
-    if V::SINGLE {
-        let half = divisor(x);
-        return [half, half, half];
-    }
     let e = split(argument(x), None, 0);
     [e.p, e.low, e.scale]
 }
 
-/// The quotient in [`tanh`].
+/// The quotient in [`tanh`] of `f64` lanes.
 #[inline(always)]
-pub(crate) fn finish<V: Lane>(x: V, half: Half<V>) -> V {
-    let [p, low, scale] = half;
-    if V::SINGLE {
-        return near_or_far(x, p);
-    }
+pub(crate) fn finish<V: Lane>(x: V, [p, low, scale]: Half<V>) -> V {
     let (quotient, inverse, remainder) = divided(Split { p, low, scale });
     inverse.mul_add(remainder, quotient).copysign(x)
 }
 
-/// `(1 + e^|2x|) / 2` of an `f32` value.
+/// [`tanh`] of `f32` values: one of eight polynomials, of which only the last step rounds where it counts.
 #[inline(always)]
-fn divisor<V: Lane>(x: V) -> V {
-    // Beyond, the quotient is 1.
-    let a = x.abs().at_most(x.splat(10.0));
-    let twice = a + a;
-    let (k, scale) = twice.split_scale(x.splat(core::f64::consts::LOG2_E), -1);
-    // One product with the nearest ln 2: what it lacks is small beside 1 where this is used.
-    let r = k.neg_mul_add(x.splat(core::f64::consts::LN_2), twice);
-    scale.mul_add(r * r.poly(&G, &[0.0]), scale + 0.5)
-}
-
-/// Tanh of an `f32` value: `1 − 1 / divisor` from 1 on, where less than a third of an error in the quotient is
-/// left, and below 1 a polynomial, of which the same is true.
-#[inline(always)]
-fn near_or_far<V: Lane>(x: V, divisor: V) -> V {
+fn tanh_single<V: Lane>(x: V) -> V {
+    // Beyond, the last polynomial is 1.
+    let a = x.abs().at_most(x.splat(9.08));
     let one = x.splat(1.0);
-    let far = one - one / divisor;
-    let square = x * x;
-    let near = (square * x).mul_add(square.poly(&NEAR, &[0.0]), x);
-    V::select(x.abs().lt(one), near, far).copysign(x)
+    let [centre, slope, start, p @ ..] =
+        a.mul_add(x.splat(1.65), one).pick_by_half_octave(&BY_OCTAVE);
+    let d = a - centre;
+    d.mul_add(horner(d, &p), a.mul_add(slope, start)).copysign(x)
 }
 
 /// The same to 2^-31, and nearer to ±1 beyond 9.2: for the square and for `x − tanh(x)`.

@@ -1,0 +1,148 @@
+//! Tables of eight numbers, of which each lane takes one.
+
+use fearless_simd::{Simd, SimdBase, SimdInto, f32x16, f64x8, u32x16, u64x8};
+
+/// A row for each constant of a formula, a column for each piece of its domain; see
+/// [`Lane::pick_by_half_octave`](super::Lane::pick_by_half_octave).
+#[doc(hidden)]
+#[derive(Debug)]
+#[repr(align(32))]
+pub struct Octaves<const N: usize>(pub(crate) [[f32; 8]; N]);
+
+/// For each row the entries that the low three bits of each lane of `index` name.
+#[inline(always)]
+pub(super) fn pick<S: Simd, const N: usize>(
+    index: u32x16<S>,
+    table: &'static Octaves<N>,
+) -> [f32x16<S>; N] {
+    let simd = index.simd;
+    #[cfg(target_arch = "x86_64")]
+    {
+        // The level is known when this is compiled: one of the branches is left in machine code.
+        let level = simd.level();
+        if let Some(token) = level.as_avx512() {
+            let index: u32x16<_> = <[u32; 16]>::from(index).simd_into(token);
+            return core::array::from_fn(
+                #[inline(always)]
+                |i| <[f32; 16]>::from(x86::pick_16(token, index, &table.0[i])).simd_into(simd),
+            );
+        }
+        if let Some(token) = level.as_avx2() {
+            let index: u32x16<_> = <[u32; 16]>::from(index).simd_into(token);
+            return core::array::from_fn(
+                #[inline(always)]
+                |i| <[f32; 16]>::from(x86::pick_8_twice(token, index, &table.0[i])).simd_into(simd),
+            );
+        }
+    }
+    let index = <[u32; 16]>::from(index & u32x16::splat(simd, 7));
+    core::array::from_fn(
+        #[inline(always)]
+        |i| {
+            let mut lanes = [0.0; 16];
+            for (lane, &at) in lanes.iter_mut().zip(&index) {
+                *lane = table.0[i][at as usize];
+            }
+            lanes.simd_into(simd)
+        },
+    )
+}
+
+/// The same for `f64` lanes; no formula takes it, so it is plain.
+#[inline(always)]
+pub(super) fn pick_double<S: Simd, const N: usize>(
+    index: u64x8<S>,
+    table: &'static Octaves<N>,
+) -> [f64x8<S>; N] {
+    let simd = index.simd;
+    let index = <[u64; 8]>::from(index);
+    table.0.map(
+        #[inline(always)]
+        |row| index.map(|at| f64::from(row[(at & 7) as usize])).simd_into(simd),
+    )
+}
+
+#[cfg(target_arch = "x86_64")]
+mod x86 {
+    use core::arch::x86_64::*;
+
+    use fearless_simd::{SimdBase, SimdCombine, SimdInto, SimdSplit, f32x8, f32x16, u32x16};
+
+    fearless_simd::kernel!(
+        #[inline(always)]
+        pub(super) fn pick_16(
+            token: Avx512,
+            index: u32x16<fearless_simd::Avx512>,
+            row: &[f32; 8],
+        ) -> f32x16<fearless_simd::Avx512> {
+            let row: __m256 = f32x8::from_slice(token, row).into();
+            _mm512_permutexvar_ps(index.into(), _mm512_broadcast_f32x8(row)).simd_into(token)
+        }
+    );
+
+    fearless_simd::kernel!(
+        #[inline(always)]
+        pub(super) fn pick_8_twice(
+            token: Avx2,
+            index: u32x16<fearless_simd::Avx2>,
+            row: &[f32; 8],
+        ) -> f32x16<fearless_simd::Avx2> {
+            let row: __m256 = f32x8::from_slice(token, row).into();
+            let (low, high) = index.split();
+            let low: f32x8<_> = _mm256_permutevar8x32_ps(row, low.into()).simd_into(token);
+            let high: f32x8<_> = _mm256_permutevar8x32_ps(row, high.into()).simd_into(token);
+            low.combine(high)
+        }
+    );
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Octaves;
+    use crate::lane::{Kernel, Lane, LaneIo, Level, run, with_level};
+    use crate::{Element, lane::Job};
+    use fearless_simd::Simd;
+
+    static TABLE: Octaves<3> = Octaves([
+        [2.0, 3.0, 4.0, 6.0, 8.0, 12.0, 1.0, 1.5],
+        [3.0, 4.0, 6.0, 8.0, 12.0, 16.0, 1.5, 2.0],
+        [0.5; 8],
+    ]);
+
+    /// The picked entries of the first vector of `x`, row by row.
+    struct Picked<'a, A>(&'a [A]);
+
+    impl<A: Element> Kernel for Picked<'_, A> {
+        type Output = Vec<A>;
+        #[inline(always)]
+        fn run<S: Simd>(self, simd: S) -> Vec<A> {
+            let rows = A::Lanes::<S>::load(simd, self.0).pick_by_half_octave(&TABLE);
+            let mut out = vec![A::zero(); rows.len() * A::WIDTH];
+            for (row, out) in rows.into_iter().zip(out.chunks_exact_mut(A::WIDTH)) {
+                row.store(out);
+            }
+            out
+        }
+    }
+
+    fn check<A: Element>() {
+        let numbers: Vec<A> =
+            (0..960).map(|i| A::from(1.0 + f64::from(i) / 64.0).unwrap()).collect();
+        for level in Level::available() {
+            for x in numbers.chunks_exact(A::WIDTH) {
+                let rows = with_level(level, || run(Job::new(), Picked(x)));
+                for (i, &x) in x.iter().enumerate() {
+                    let [low, high, half] = [0, 1, 2].map(|row| rows[row * A::WIDTH + i]);
+                    assert!(low <= x && x < high, "{x:?} in {low:?}..{high:?}, {level:?}");
+                    assert_eq!(half, A::from(0.5).unwrap());
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn each_lane_takes_the_column_of_its_half_octave() {
+        check::<f32>();
+        check::<f64>();
+    }
+}
