@@ -11,6 +11,8 @@ use crate::lane::{Job, Kernel, LaneIo, run};
 
 /// The widest vector, in elements of any type.
 const WIDEST: usize = 16;
+/// Bytes of a cache line, or a divisor.
+const LINE: usize = 64;
 /// Elements of the block that an expensive operation is computed into before it goes on: with its
 /// source it stays in the first-level cache.
 const BLOCK: usize = 1024;
@@ -28,31 +30,54 @@ impl<A: Element, O: Op> Kernel for Assign<'_, A, O> {
     #[inline(always)]
     fn run<S: Simd>(self, simd: S) {
         let Self { op, x, out } = self;
-        if O::CHEAP {
-            for (x, out) in x.chunks_exact(A::WIDTH).zip(out.chunks_exact_mut(A::WIDTH)) {
-                op.apply(A::Lanes::<S>::load(simd, x)).store(out);
-            }
-            if !x.len().is_multiple_of(A::WIDTH) {
-                let tail = x.len() - A::WIDTH;
-                op.apply(A::Lanes::<S>::load(simd, &x[tail..])).store(&mut out[tail..]);
-            }
-            return;
-        }
         if halves::are_there::<A, O, S>() {
             return halves::assign(simd, op, x, out);
         }
-        // One copy of a long formula: the second round, of one vector, is the tail.
-        let (mut start, mut end) = (0, x.len() - x.len() % A::WIDTH);
-        loop {
-            let out = out[start..end].chunks_exact_mut(A::WIDTH);
-            for (x, out) in x[start..end].chunks_exact(A::WIDTH).zip(out) {
+        // One copy of the formula for all rounds.
+        let mut round = Some(Round::first(out));
+        while let Some(Round { start, end }) = round {
+            let part = out[start..end].chunks_exact_mut(A::WIDTH);
+            for (x, out) in x[start..end].chunks_exact(A::WIDTH).zip(part) {
                 op.apply(A::Lanes::<S>::load(simd, x)).store(out);
             }
-            if end == x.len() {
-                return;
-            }
-            (start, end) = (x.len() - A::WIDTH, x.len());
+            round = Round { start, end }.next(out);
         }
+    }
+}
+
+/// Whole vectors of an output of at least one: first a vector that ends behind the beginning of a cache line, where
+/// that is worth it, then those from that line on, last the tail. Where they overlap, elements are computed twice.
+pub(super) struct Round {
+    pub(super) start: usize,
+    pub(super) end: usize,
+}
+
+impl Round {
+    #[inline(always)]
+    pub(super) fn first<A: Element>(out: &[A]) -> Self {
+        let end = if line_in(out) > 0 { A::WIDTH } else { out.len() - out.len() % A::WIDTH };
+        Self { start: 0, end }
+    }
+
+    #[inline(always)]
+    pub(super) fn next<A: Element>(self, out: &[A]) -> Option<Self> {
+        let (len, line) = (out.len(), line_in(out));
+        if self.end == len {
+            return None;
+        }
+        if self.start == 0 && line > 0 {
+            return Some(Self { start: line, end: len - (len - line) % A::WIDTH });
+        }
+        Some(Self { start: len - A::WIDTH, end: len })
+    }
+}
+
+/// Where the first cache line in `out` begins, if whole vectors should begin there: stores across two lines cost twice.
+#[inline(always)]
+pub(crate) fn line_in<A: Element>(out: &[A]) -> usize {
+    match out.as_ptr().align_offset(LINE) {
+        line if line < A::WIDTH && out.len() >= 8 * A::WIDTH => line,
+        _ => 0,
     }
 }
 
@@ -214,6 +239,10 @@ fn ends<A: Element, const N: usize>(from: &[A], to: &mut [A]) -> bool {
     true
 }
 
+/// Memory that begins a cache line.
+#[repr(align(64))]
+struct Aligned<T>(T);
+
 /// Calls `f` with the start of each block of `0..len` and scratch memory of its length.
 fn by_blocks<A: Element>(len: usize, mut f: impl FnMut(usize, &mut [A])) {
     if len <= SMALL_BLOCK {
@@ -222,8 +251,8 @@ fn by_blocks<A: Element>(len: usize, mut f: impl FnMut(usize, &mut [A])) {
         }
         return;
     }
-    let mut block = [A::zero(); BLOCK];
+    let mut block = Aligned([A::zero(); BLOCK]);
     for at in (0..len).step_by(BLOCK) {
-        f(at, &mut block[..BLOCK.min(len - at)]);
+        f(at, &mut block.0[..BLOCK.min(len - at)]);
     }
 }

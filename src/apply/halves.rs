@@ -6,6 +6,7 @@
 use fearless_simd::Simd;
 
 use super::Op;
+use super::elementwise::{Round, line_in};
 use crate::activation::Halved;
 use crate::element::Element;
 use crate::lane::{Doubles, Lane, LaneIo};
@@ -20,41 +21,38 @@ pub(super) fn are_there<A: Element, O: Op, S: Simd>() -> bool {
         Halved::No => false,
         Halved::Double => !A::Lanes::<S>::SINGLE,
         Halved::Both | Halved::Wide => true,
-        Halved::WideOnly => A::Lanes::<S>::SINGLE,
     }
 }
 
 /// `out = op(x)`; both of one length, at least a vector.
 #[inline(always)]
 pub(super) fn assign<A: Element, O: Op, S: Simd>(simd: S, op: O, x: &[A], out: &mut [A]) {
-    let wide = A::Lanes::<S>::SINGLE && matches!(O::HALVED, Halved::Wide | Halved::WideOnly);
+    let wide = A::Lanes::<S>::SINGLE && matches!(O::HALVED, Halved::Wide);
     if !wide && A::Lanes::<S>::fill(simd, A::zero()).has_room() {
         return in_registers(simd, op, x, out);
     }
-    // The second round, of one vector, is the tail.
-    let (mut start, mut end) = (0, x.len() - x.len() % A::WIDTH);
-    loop {
+    let mut round = Some(Round::first(out));
+    while let Some(Round { start, end }) = round {
         let (x_part, out_part) = (&x[start..end], &mut out[start..end]);
         if wide {
             by_wide_stages(simd, op, x_part, out_part);
         } else {
             by_stages(simd, op, x_part, out_part);
         }
-        if end == x.len() {
-            return;
-        }
-        (start, end) = (x.len() - A::WIDTH, x.len());
+        round = Round { start, end }.next(out);
     }
 }
 
-/// The first half runs two vectors ahead of the second. The last vector overlaps the one before.
+/// The first half runs two vectors ahead of the second. The first vector may overlap the one behind, the last the one
+/// before.
 #[inline(always)]
 fn in_registers<A: Element, O: Op, S: Simd>(simd: S, op: O, x: &[A], out: &mut [A]) {
     let last = x.len() - A::WIDTH;
-    let (mut at, mut next) = (0, A::WIDTH.min(last));
+    let second = if line_in(out) > 0 { line_in(out) } else { A::WIDTH };
+    let (mut at, mut next) = (0, second.min(last));
     let mut half = op.begin(load::<A, S>(simd, x, at));
     let mut next_half = op.begin(load::<A, S>(simd, x, next));
-    for _ in 0..x.len().div_ceil(A::WIDTH) {
+    for _ in 0..1 + (x.len() - second).div_ceil(A::WIDTH) {
         let far = (next + A::WIDTH).min(last);
         let far_half = op.begin(load::<A, S>(simd, x, far));
         op.finish(load::<A, S>(simd, x, at), half).store(&mut out[at..at + A::WIDTH]);

@@ -19,7 +19,7 @@ use crate::activation::{Cost, Elementwise, Halved};
 use crate::element::Element;
 use crate::lane::{Half, Job, Lane, WideHalf};
 
-pub(crate) use self::elementwise::copy_short;
+pub(crate) use self::elementwise::{copy_short, line_in};
 pub(crate) use self::lanes::{Strand, Walk, assert_axis};
 pub(crate) use self::layout::assert_same_shape;
 pub(crate) use self::layout::{new_like, to_owned};

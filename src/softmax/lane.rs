@@ -11,6 +11,7 @@ use super::sum::{Sum, chunk, merged, mode, origin, share, suffices, sum_for_log,
 use super::total::Total;
 use super::wide::{Wide, power_of_two};
 use crate::activation::Cost;
+use crate::apply::line_in;
 use crate::apply::parallel::{self, Tasks};
 use crate::element::Element;
 use crate::lane::{Job, Kernel, Lane, LaneIo, run};
@@ -102,12 +103,17 @@ pub(super) fn overwrite<S: Simd, A: Element>(
         let t = load_padded::<S, A>(simd, out, A::zero());
         return store_part::<S, A>(f(t), out);
     };
-    // Read before the vector that it overlaps is written.
+    let line = line_in(out);
+    // Read before the vectors that they overlap are written.
+    let first = A::Lanes::<S>::load(simd, &out[..A::WIDTH]);
     let last = A::Lanes::<S>::load(simd, &out[tail..]);
-    for vector in out.chunks_exact_mut(A::WIDTH) {
+    for vector in out[line..].chunks_exact_mut(A::WIDTH) {
         f(A::Lanes::<S>::load(simd, vector)).store(vector);
     }
-    if !out.len().is_multiple_of(A::WIDTH) {
+    if line > 0 {
+        f(first).store(&mut out[..A::WIDTH]);
+    }
+    if !(out.len() - line).is_multiple_of(A::WIDTH) {
         f(last).store(&mut out[tail..]);
     }
 }
@@ -193,13 +199,18 @@ pub(super) fn map<S: Simd, A: Element>(
     out: &mut [A],
     f: impl Fn(A::Lanes<S>) -> A::Lanes<S>,
 ) {
-    for (x, out) in x.chunks_exact(A::WIDTH).zip(out.chunks_exact_mut(A::WIDTH)) {
+    let Some(tail) = x.len().checked_sub(A::WIDTH) else {
+        return store_part::<S, A>(f(load_padded::<S, A>(simd, x, A::zero())), out);
+    };
+    let line = line_in(out);
+    for (x, out) in x[line..].chunks_exact(A::WIDTH).zip(out[line..].chunks_exact_mut(A::WIDTH)) {
         f(A::Lanes::<S>::load(simd, x)).store(out);
     }
-    match x.len().checked_sub(A::WIDTH) {
-        Some(_) if x.len().is_multiple_of(A::WIDTH) => {}
-        Some(tail) => f(A::Lanes::<S>::load(simd, &x[tail..])).store(&mut out[tail..]),
-        None => store_part::<S, A>(f(load_padded::<S, A>(simd, x, A::zero())), out),
+    if line > 0 {
+        f(A::Lanes::<S>::load(simd, &x[..A::WIDTH])).store(&mut out[..A::WIDTH]);
+    }
+    if !(x.len() - line).is_multiple_of(A::WIDTH) {
+        f(A::Lanes::<S>::load(simd, &x[tail..])).store(&mut out[tail..]);
     }
 }
 
