@@ -29,7 +29,26 @@ impl<A: Element, O: Op> Kernel for Assign<'_, A, O> {
     type Output = ();
     #[inline(always)]
     fn run<S: Simd>(self, simd: S) {
-        let Self { op, x, out } = self;
+        let Self { op, x, out: all } = self;
+        let (mut from, mut to) = (Aligned([A::zero(); WIDEST]), Aligned([A::zero(); WIDEST]));
+        let is_short = x.len() < A::WIDTH;
+        if is_short {
+            // One store, so that the load that follows need not wait for it in pieces.
+            A::Lanes::<S>::load_ends(simd, x).store(&mut from.0[..A::WIDTH]);
+        }
+        let (x, out) =
+            if is_short { (&from.0[..A::WIDTH], &mut to.0[..A::WIDTH]) } else { (x, &mut *all) };
+        Self::whole(simd, op, x, out);
+        if is_short {
+            copy_ends(&to.0, all);
+        }
+    }
+}
+
+impl<A: Element, O: Op> Assign<'_, A, O> {
+    /// Of at least a vector.
+    #[inline(always)]
+    fn whole<S: Simd>(simd: S, op: O, x: &[A], out: &mut [A]) {
         if halves::are_there::<A, O, S>() {
             return halves::assign(simd, op, x, out);
         }
@@ -76,7 +95,7 @@ impl Round {
 #[inline(always)]
 pub(crate) fn line_in<A: Element>(out: &[A]) -> usize {
     match out.as_ptr().align_offset(LINE) {
-        line if line < A::WIDTH && out.len() >= 8 * A::WIDTH => line,
+        line if line < A::WIDTH && out.len() >= 32 * A::WIDTH => line,
         _ => 0,
     }
 }
@@ -85,13 +104,8 @@ pub(crate) fn line_in<A: Element>(out: &[A]) -> usize {
 #[inline(never)]
 pub(crate) fn assign<A: Element, O: Op>(job: Job, op: O, x: &[A], out: &mut [A]) {
     assert_eq!(x.len(), out.len(), "pieces of one length");
-    if x.len() >= A::WIDTH {
+    if !x.is_empty() {
         run(job, Assign { op, x, out });
-    } else if !x.is_empty() {
-        let (mut from, mut to) = ([A::zero(); WIDEST], [A::zero(); WIDEST]);
-        copy_short(x, &mut from[..x.len()]);
-        run(job, Assign { op, x: &from[..A::WIDTH], out: &mut to[..A::WIDTH] });
-        copy_short(&to[..out.len()], out);
     }
 }
 
@@ -213,6 +227,32 @@ pub(crate) fn scale<A: Element, O: Op>(job: Job, op: O, x: &[A], dy: &mut [A]) {
         op.assign(job, &x[range.clone()], block);
         run(job, Multiply { by: block, y: &mut dy[range] });
     });
+}
+
+/// The elements that [`LaneIo::load_ends`] put into a vector, from that vector in memory.
+#[inline(always)]
+fn copy_ends<A: Element>(from: &[A; WIDEST], to: &mut [A]) {
+    if !(back::<A, 8>(from, to) || back::<A, 4>(from, to) || back::<A, 2>(from, to)) {
+        back::<A, 1>(from, to);
+    }
+}
+
+/// The first `N` elements to the beginning, the `N` behind to the end, where there are as many.
+#[inline(always)]
+fn back<A: Element, const N: usize>(from: &[A; WIDEST], to: &mut [A]) -> bool {
+    let (Some(first), Some(last)) = (from.first_chunk::<N>(), from[N..].first_chunk::<N>()) else {
+        return false;
+    };
+    if to.len() < N {
+        return false;
+    }
+    if let Some(to) = to.first_chunk_mut::<N>() {
+        *to = *first;
+    }
+    if let Some(to) = to.last_chunk_mut::<N>() {
+        *to = *last;
+    }
+    true
 }
 
 /// Copies at most [`WIDEST`] elements, in moves of fixed lengths: no call. Both of one length.

@@ -10,6 +10,9 @@ pub trait LaneIo<S: Simd>: Lane + 'static {
     const WIDTH: usize;
     /// One vector from exactly [`WIDTH`](LaneIo::WIDTH) elements.
     fn load(simd: S, from: &[Self::Elem]) -> Self;
+    /// One vector from 1 to [`WIDTH`](LaneIo::WIDTH)` − 1` elements: with `n` the largest power of two that is not
+    /// more, the first `n`, then the last `n`, over and over.
+    fn load_ends(simd: S, from: &[Self::Elem]) -> Self;
     /// One vector into exactly [`WIDTH`](LaneIo::WIDTH) elements.
     fn store(self, to: &mut [Self::Elem]);
     /// The largest lane; where one is NaN, that or NaN.

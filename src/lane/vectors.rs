@@ -2,8 +2,8 @@
 
 use core::ops::{Add, Div, Mul, Neg, Sub};
 
-use fearless_simd::{Select, Simd, SimdBase, SimdFloat, SimdMask, SimdNarrow, SimdWiden};
-use fearless_simd::{f32x16, f64x8, mask32x16, mask64x8};
+use fearless_simd::prelude::*;
+use fearless_simd::{f32x4, f32x8, f32x16, f64x4, f64x8, mask32x16, mask64x8};
 
 use super::{DoubleKernel, Lane, LaneIo, Mask, Octaves, sealed, tables};
 
@@ -51,6 +51,7 @@ macro_rules! lanes {
         pick |$index:ident, $rows:ident| $pick:expr,
         single $is_single:literal,
         double $double_name:ident |$x:ident, $kernel:ident| $through:expr,
+        ends |$simd:ident, $from:ident| $ends:expr,
         widen |$wide:ident| $widen:expr,
         narrow |$low:ident, $high:ident| $narrow:expr
     ) => {
@@ -294,6 +295,10 @@ macro_rules! lanes {
                 Self($inner::from_slice(simd, from))
             }
             #[inline(always)]
+            fn load_ends($simd: S, $from: &[$elem]) -> Self {
+                Self($ends)
+            }
+            #[inline(always)]
             fn store(self, to: &mut [$elem]) {
                 self.0.store_slice(to);
             }
@@ -331,6 +336,24 @@ lanes! {
         let (low, high) = (kernel.call(Doubles(low)), kernel.call(Doubles(high)));
         Self(low.0.narrow(high.0))
     },
+    ends |simd, from| {
+        let last = from.len();
+        if last >= 8 {
+            f32x8::from_slice(simd, &from[..8])
+                .combine(f32x8::from_slice(simd, &from[last - 8..]))
+        } else {
+            let four = if last >= 4 {
+                f32x4::from_slice(simd, &from[..4])
+                    .combine(f32x4::from_slice(simd, &from[last - 4..]))
+            } else {
+                let two = last - last / 2;
+                let four: f32x4<S> =
+                    [from[0], from[last / 2], from[two - 1], from[last - 1]].simd_into(simd);
+                four.combine(four)
+            };
+            four.combine(four)
+        }
+    },
     widen |x| {
         let (low, high) = x.0.widen();
         (Doubles(low), Doubles(high))
@@ -347,6 +370,18 @@ lanes! {
     pick |index, rows| tables::pick_double(index, rows).map(Doubles),
     single false,
     double Doubles |x, kernel| kernel.call(x),
+    ends |simd, from| {
+        let last = from.len();
+        if last >= 4 {
+            f64x4::from_slice(simd, &from[..4])
+                .combine(f64x4::from_slice(simd, &from[last - 4..]))
+        } else {
+            let two = last - last / 2;
+            let four: f64x4<S> =
+                [from[0], from[last / 2], from[two - 1], from[last - 1]].simd_into(simd);
+            four.combine(four)
+        }
+    },
     widen |x| (x, x.splat(0.0)),
     narrow |low, _high| low
 }
