@@ -14,6 +14,7 @@ mod level;
 mod tables;
 mod vectors;
 
+pub(crate) use io::SQUARE;
 pub use io::{DoubleKernel, LaneIo};
 pub(crate) use level::{Job, Kernel, run, run_fused};
 pub use level::{Level, with_level};

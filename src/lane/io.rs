@@ -4,6 +4,9 @@ use fearless_simd::Simd;
 
 use super::{Doubles, Lane};
 
+/// Rows and columns of what [`LaneIo::turn`] transposes.
+pub(crate) const SQUARE: usize = 4;
+
 /// Loads and stores, for the loops of this crate.
 pub trait LaneIo<S: Simd>: Lane + 'static {
     /// Lanes of one vector.
@@ -13,6 +16,8 @@ pub trait LaneIo<S: Simd>: Lane + 'static {
     /// One vector from 1 to [`WIDTH`](LaneIo::WIDTH)` − 1` elements: with `n` the largest power of two that is not
     /// more, the first `n`, then the last `n`, over and over.
     fn load_ends(simd: S, from: &[Self::Elem]) -> Self;
+    /// Transposes a square of [`SQUARE`] rows, which begin `step` elements apart in `from`, and `to_step` in `to`.
+    fn turn(simd: S, from: &[Self::Elem], step: usize, to: &mut [Self::Elem], to_step: usize);
     /// One vector into exactly [`WIDTH`](LaneIo::WIDTH) elements.
     fn store(self, to: &mut [Self::Elem]);
     /// The largest lane; where one is NaN, that or NaN.

@@ -5,7 +5,7 @@ use core::ops::{Add, Div, Mul, Neg, Sub};
 use fearless_simd::prelude::*;
 use fearless_simd::{f32x4, f32x8, f32x16, f64x4, f64x8, mask32x16, mask64x8};
 
-use super::{DoubleKernel, Lane, LaneIo, Mask, Octaves, sealed, tables};
+use super::{DoubleKernel, Lane, LaneIo, Mask, Octaves, SQUARE, sealed, tables};
 
 macro_rules! mask {
     ($name:ident, $inner:ident) => {
@@ -52,6 +52,7 @@ macro_rules! lanes {
         single $is_single:literal,
         double $double_name:ident |$x:ident, $kernel:ident| $through:expr,
         ends |$simd:ident, $from:ident| $ends:expr,
+        four $four:ident,
         widen |$wide:ident| $widen:expr,
         narrow |$low:ident, $high:ident| $narrow:expr
     ) => {
@@ -299,6 +300,19 @@ macro_rules! lanes {
                 Self($ends)
             }
             #[inline(always)]
+            fn turn(simd: S, from: &[$elem], step: usize, to: &mut [$elem], to_step: usize) {
+                let [a, b, c, d] = [0, 1, 2, 3].map(
+                    #[inline(always)]
+                    |i| $four::from_slice(simd, &from[i * step..][..SQUARE]),
+                );
+                let (ac, bd) = (a.zip_low(c), b.zip_low(d));
+                let (ac_high, bd_high) = (a.zip_high(c), b.zip_high(d));
+                ac.zip_low(bd).store_slice(&mut to[..SQUARE]);
+                ac.zip_high(bd).store_slice(&mut to[to_step..][..SQUARE]);
+                ac_high.zip_low(bd_high).store_slice(&mut to[2 * to_step..][..SQUARE]);
+                ac_high.zip_high(bd_high).store_slice(&mut to[3 * to_step..][..SQUARE]);
+            }
+            #[inline(always)]
             fn store(self, to: &mut [$elem]) {
                 self.0.store_slice(to);
             }
@@ -354,6 +368,7 @@ lanes! {
             four.combine(four)
         }
     },
+    four f32x4,
     widen |x| {
         let (low, high) = x.0.widen();
         (Doubles(low), Doubles(high))
@@ -382,6 +397,7 @@ lanes! {
             four.combine(four)
         }
     },
+    four f64x4,
     widen |x| (x, x.splat(0.0)),
     narrow |low, _high| low
 }

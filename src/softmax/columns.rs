@@ -24,6 +24,10 @@ pub(super) struct Along<I, const LOG: bool> {
 }
 
 impl<A: Element, I: Input<A>, const LOG: bool> Columns<A> for Along<I, LOG> {
+    fn job(&self) -> Job {
+        self.job
+    }
+
     fn groups(&self, groups: &mut [A], len: usize) {
         run(self.job, Groups::<'_, A, I, LOG> { input: self.input, groups, len });
     }
