@@ -93,6 +93,8 @@ pub mod softmax;
 
 pub use activation::*;
 pub use apply::Affine;
+#[doc(hidden)]
+pub use apply::blocks_of_rows;
 pub use choice::{Activation, ActivationError};
 pub use element::Element;
 pub use ext::ActivationExt;

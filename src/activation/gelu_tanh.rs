@@ -1,7 +1,6 @@
-use super::{Bounds, Cost, Elementwise, Halved, Spec, Whole};
-use crate::lane::{DoubleKernel, Half, Lane, Mask, WideHalf};
+use super::{Bounds, Cost, Elementwise, Halved, Spec};
+use crate::lane::{DoubleKernel, Half, Lane, Mask};
 use crate::math::poly;
-use crate::math::wide::wide_reduced;
 use crate::math::{Pair, gate};
 
 /// `2 √(2/π)` as the nearest `f64` and the rest.
@@ -10,12 +9,19 @@ const C1: (f64, f64) = (1.5957691216057308, -9.96930880911092e-17);
 const C3: (f64, f64) = (0.07135481627260025, -6.175149918155315e-19);
 /// Three times that, as the slope of the cubic has it.
 const C3_TRIPLE: (f64, f64) = (0.21406444881780073, 1.2025242832367862e-17);
+/// `C1` to 20 bits behind the point, so that a difference from its sum with a positive number is exact, and what
+/// that leaves out; `C3` in `f32` and what that leaves out.
+const C1_SINGLE: (f64, f64) = (1673285.0 / 1048576.0, C1.0 - 1673285.0 / 1048576.0);
+const C3_SINGLE: (f64, f64) = (C3.0 as f32 as f64, C3.0 - C3.0 as f32 as f64);
 /// Below this the result is zero in `f64`.
 const FLOOR: f64 = -22.2;
 /// Below this the result and the slope are zero in `f32`.
 const FLOOR_WIDE: f64 = -12.0;
 /// Above this the result is `x`.
 const TOP: f64 = 10.0;
+/// The same two in `f32` lanes.
+const FLOOR_SINGLE: f64 = -10.9;
+const TOP_SINGLE: f64 = 6.0;
 
 /// The zero of the slope, as a pair; made by `tools/slope.py`.
 const ROOT: (f64, f64) = (-0.7524614220710163, 3.635560509207687e-17);
@@ -65,35 +71,30 @@ impl Elementwise for GeluTanh {
     const COST: Cost = Cost::Heavy;
     const BOUNDS: Option<Bounds> =
         Some(Bounds { f32: 0.54, f64: 0.81, derivative_f32: 0.51, derivative_f64: 0.91 });
-    const HALVED: Halved = Halved::Wide;
+    const HALVED: Halved = Halved::Both;
 
     #[inline(always)]
     fn eval<V: Lane>(self, x: V) -> V {
-        if V::SINGLE {
-            return x.through_double(Whole(self));
-        }
         self.finish(x, self.begin(x))
     }
 
     #[inline(always)]
     fn begin<V: Lane>(self, x: V) -> Half<V> {
-        let w = twice_u(x.at_least(x.splat(FLOOR)).at_most(x.splat(TOP)), C3);
+        let (floor, top) = limits::<V>();
+        let x = x.at_least(x.splat(floor)).at_most(x.splat(top));
+        if V::SINGLE {
+            return gate::gate_short_begin(twice_u_single(x));
+        }
+        let w = twice_u(x, C3);
         gate::gate_begin(w.high, Some(w.low))
     }
     #[inline(always)]
     fn finish<V: Lane>(self, x: V, half: Half<V>) -> V {
-        let x = x.at_least(x.splat(FLOOR));
-        V::select(x.gt(x.splat(TOP)), x, gate::gate_finish(x, half))
-    }
-
-    #[inline(always)]
-    fn begin_wide<W: Lane<Elem = f64>>(self, x: W) -> WideHalf<W> {
-        let x = x.at_least(x.splat(FLOOR_WIDE)).at_most(x.splat(TOP));
-        wide_reduced(-twice_u_wide(x, C3.0))
-    }
-    #[inline(always)]
-    fn finish_wide<W: Lane<Elem = f64>>(self, x: W, half: WideHalf<W>) -> W {
-        gate::over_wide(x.at_least(x.splat(FLOOR_WIDE)), half)
+        let (floor, top) = limits::<V>();
+        let x = x.at_least(x.splat(floor));
+        let y =
+            if V::SINGLE { gate::gate_short_finish(x, half) } else { gate::gate_finish(x, half) };
+        V::select(x.gt(x.splat(top)), x, y)
     }
 
     #[inline(always)]
@@ -112,6 +113,25 @@ impl Elementwise for GeluTanh {
         }
         y
     }
+}
+
+/// Where the result is neither zero nor `x`.
+#[inline(always)]
+fn limits<V: Lane>() -> (f64, f64) {
+    if V::SINGLE { (FLOOR_SINGLE, TOP_SINGLE) } else { (FLOOR, TOP) }
+}
+
+/// `x (C1 + C3 x²)` of an `f32` value as a pair.
+#[inline(always)]
+fn twice_u_single<V: Lane>(x: V) -> Pair<V> {
+    let square = x * x;
+    let square_low = x.mul_sub(x, square);
+    let (c1, c3) = (x.splat(C1_SINGLE.0), x.splat(C3_SINGLE.0));
+    let high = square.mul_add(c3, c1);
+    let low = square.mul_add(x.splat(C3_SINGLE.1), x.splat(C1_SINGLE.1));
+    let low = square.mul_add(c3, c1 - high) + square_low.mul_add(c3, low);
+    let y = x * high;
+    Pair { high: y, low: x.mul_add(low, x.mul_sub(high, y)) }
 }
 
 /// `x (C1 + c3 x²)` as a pair.

@@ -4,6 +4,7 @@
 //! arrays are cut into pieces for threads ([`parallel`]), each piece picks its SIMD instructions
 //! and runs one loop ([`elementwise`] or [`lanes`]). Nothing here knows any activation.
 
+mod blocks;
 pub(crate) mod elementwise;
 mod halves;
 mod lanes;
@@ -19,6 +20,7 @@ use crate::activation::{Cost, Elementwise, Halved};
 use crate::element::Element;
 use crate::lane::{Half, Job, Lane, WideHalf};
 
+pub use self::blocks::blocks_of_rows;
 pub(crate) use self::elementwise::{copy_short, line_in};
 pub(crate) use self::lanes::{Strand, Walk, assert_axis};
 pub(crate) use self::layout::assert_same_shape;

@@ -12,7 +12,8 @@ use core::ops::Range;
 use ndarray::{Array2, ArrayRef, ArrayView1, ArrayView2, ArrayViewMut1, ArrayViewMut2};
 use ndarray::{Axis, Ix1, Ix2};
 
-use self::kernel::{Block, DEPTH, Row, TILE};
+pub(super) use self::kernel::TILE;
+use self::kernel::{Block, DEPTH, Row};
 
 use super::layout;
 use super::panels::Panels;
@@ -33,7 +34,7 @@ const ROWS: usize = 48;
 /// Fewer panels are not worth packing the rows once more.
 const PANELS: usize = 16;
 /// Multiply-adds that cost as much as one element of the cheapest activation.
-const PER_ELEMENT: usize = 16;
+pub(super) const PER_ELEMENT: usize = 16;
 
 /// The affine map `x ↦ x · Wᵀ + b` for `x` of shape `[batch, inputs]`, `W` of shape
 /// `[outputs, inputs]` and `b` of length `outputs`, as in a dense layer.
@@ -62,6 +63,11 @@ pub struct Affine<A: Element> {
     bias: Vec<A>,
     inputs: usize,
     outputs: usize,
+}
+
+/// Rows that are packed together.
+pub(super) fn block_rows(job: Job) -> usize {
+    if job.is_widest() { WIDE_BLOCK } else { BLOCK }
 }
 
 /// What every piece of a product is given: the level, and what is done with its elements.
@@ -252,7 +258,7 @@ impl<A: Element> Affine<A> {
     ) {
         let Leaf { job, finish } = leaf;
         let job = *job;
-        let block = if job.is_widest() { WIDE_BLOCK } else { BLOCK };
+        let block = block_rows(job);
         let out = out.axis_chunks_iter_mut(Axis(0), block);
         for (x, mut out) in x.axis_chunks_iter(Axis(0), block).zip(out) {
             let strips = out.axis_chunks_iter_mut(Axis(1), STRIP * A::WIDTH);

@@ -5,7 +5,7 @@ use core::fmt;
 use ndarray::{Array2, ArrayRef2, ArrayView2, ArrayViewMut2, Axis};
 
 use super::{ForwardError, Linear};
-use crate::{Activation, ActivationExt, Element, Elementwise};
+use crate::{Activation, ActivationExt, Element, Elementwise, blocks_of_rows};
 
 /// One layer of a [`Sequential`] network.
 #[derive(Clone, Debug)]
@@ -83,7 +83,7 @@ impl<A: Element> fmt::Display for Sequential<A> {
 /// Buffers that [`Sequential::forward_into`] reuses from layer to layer and from call to call.
 #[derive(Clone, Debug, Default)]
 pub struct Workspace<A> {
-    /// The output of the layer that ran last, then that of the one before it.
+    /// The output of the last layer, then what lies between two layers.
     buffers: [Vec<A>; 2],
 }
 
@@ -94,19 +94,33 @@ impl<A: Element> Workspace<A> {
     }
 }
 
-/// The first `shape` elements of a buffer, which grows where it must.
-fn buffer<A: Element>(cells: &mut Vec<A>, shape: (usize, usize)) -> ArrayViewMut2<'_, A> {
-    let len = shape.0 * shape.1;
+/// The first `len` elements of a buffer, which grows where it must.
+fn grown<A: Element>(cells: &mut Vec<A>, len: usize) -> &mut [A] {
     if cells.len() < len {
         cells.resize(len, A::zero());
     }
+    &mut cells[..len]
+}
+
+/// The first elements of `cells` as rows.
+fn rows<A>(cells: &mut [A], shape: (usize, usize)) -> ArrayViewMut2<'_, A> {
+    let len = shape.0 * shape.1;
     ArrayViewMut2::from_shape(shape, &mut cells[..len]).expect("the slice has this length")
 }
 
-/// What [`buffer`] was filled with.
-fn filled<A: Element>(cells: &[A], shape: (usize, usize)) -> ArrayView2<'_, A> {
+/// The same to read.
+fn filled<A>(cells: &[A], shape: (usize, usize)) -> ArrayView2<'_, A> {
     ArrayView2::from_shape(shape, &cells[..shape.0 * shape.1]).expect("the slice has this length")
 }
+
+/// The larger of a width and that of a layer's outputs.
+fn widest<A: Element>(width: usize, (_, linear): (usize, &Linear<A>)) -> usize {
+    width.max(linear.outputs())
+}
+
+/// Bytes of the weights that every thread can read for itself: those of larger networks are shared between
+/// threads.
+const NEAR: usize = 8 << 20;
 
 impl<A: Element> Sequential<A> {
     /// A network without layers: its output is its input.
@@ -207,40 +221,70 @@ impl<A: Element> Sequential<A> {
         workspace: &'w mut Workspace<A>,
     ) -> Result<ArrayView2<'w, A>, ForwardError> {
         self.check_input(x)?;
-        // The output of the last layer is always in `now`.
-        let [now, next] = &mut workspace.buffers;
-        let mut shape = x.dim();
-        let mut layers = self.layers.iter().peekable();
-        let mut is_first = true;
-        if !matches!(layers.peek(), Some(Layer::Linear(_))) {
-            buffer(now, shape).assign(x);
-            is_first = false;
+        let batch = x.nrows();
+        let outputs = self.outputs().unwrap_or(x.ncols());
+        let linears = self.linears().count();
+        let mut width = self.linears().take(linears.saturating_sub(1)).fold(0, widest);
+        if linears > 0 && !matches!(self.layers.first(), Some(Layer::Linear(_))) {
+            width = width.max(x.ncols());
         }
-        while let Some(layer) = layers.next() {
+        let [out, between] = &mut workspace.buffers;
+        let (out, between) = (grown(out, batch * outputs), grown(between, 2 * batch * width));
+        let weights = self.linears().map(|(_, linear)| linear.inputs() * linear.outputs()).sum();
+        if linears > 1 && size_of::<A>().saturating_mul(weights) <= NEAR {
+            let work = batch.saturating_mul(weights);
+            blocks_of_rows(work, x.view(), between, out, |x, between, out| {
+                self.through(x, between, out);
+            });
+        } else {
+            self.through(x.view(), between, out);
+        }
+        Ok(ArrayView2::from_shape((batch, outputs), out).expect("the slice has this length"))
+    }
+
+    /// All layers of some rows; `between` has room for the outputs of two.
+    fn through(&self, x: ArrayView2<'_, A>, between: &mut [A], out: &mut [A]) {
+        let mut shape = x.dim();
+        let last = self.linears().last().map(|(index, _)| index);
+        let (mut now, mut next) = between.split_at_mut(between.len() / 2);
+        let mut is_first = matches!(self.layers.first(), Some(Layer::Linear(_)));
+        if !is_first {
+            let copy = if last.is_some() { &mut *now } else { &mut *out };
+            rows(copy, shape).assign(&x);
+        }
+        let mut layers = self.layers.iter().enumerate().peekable();
+        while let Some((index, layer)) = layers.next() {
             match layer {
                 Layer::Linear(linear) => {
                     let fused = match layers.peek() {
-                        Some(Layer::Activation(activation)) => Some(*activation),
+                        Some((_, Layer::Activation(activation))) => Some(*activation),
                         _ => None,
                     };
                     let from = if is_first { x.view() } else { filled(now, shape) };
+                    is_first = false;
                     shape.1 = linear.outputs();
-                    linear.affine().map_assign_into(&from, &mut buffer(next, shape), |piece| {
+                    let to = if last == Some(index) { &mut *out } else { &mut *next };
+                    linear.affine().map_assign_into(&from, &mut rows(to, shape), |piece| {
                         if let Some(activation) = fused {
                             activation.map_inplace(piece);
                         }
                     });
-                    core::mem::swap(now, next);
+                    core::mem::swap(&mut now, &mut next);
                     if fused.is_some() {
                         layers.next();
                     }
                 }
-                Layer::Activation(activation) => activation.map_inplace(&mut *buffer(now, shape)),
-                Layer::Softmax => buffer(now, shape).softmax_inplace(Axis(1)),
+                Layer::Activation(_) | Layer::Softmax => {
+                    let is_last = last.is_none_or(|last| last < index);
+                    let mut cells = rows(if is_last { &mut *out } else { &mut *now }, shape);
+                    if let Layer::Activation(activation) = layer {
+                        activation.map_inplace(&mut *cells);
+                    } else {
+                        cells.softmax_inplace(Axis(1));
+                    }
+                }
             }
-            is_first = false;
         }
-        Ok(filled(now, shape))
     }
 
     /// The outputs of all layers, in order; the last one is that of [`forward`](Self::forward), to

@@ -97,8 +97,9 @@ pub(crate) fn split_careful<V: Lane, const CAREFUL: bool>(
 
 /// [`split`] with a shorter polynomial: good for `1 + p`, not for small `p`.
 #[inline(always)]
-pub(crate) fn split_short<V: Lane>(x: V, offset: i32) -> Split<V> {
+pub(crate) fn split_short<V: Lane>(x: V, low: Option<V>, offset: i32) -> Split<V> {
     let (high, ln_low, scale) = reduced(x, offset);
+    let ln_low = if let Some(low) = low { ln_low - low } else { ln_low };
     let r = high - ln_low;
     let rest = (r * r).neg_mul_add(Q_SHORT.at(r), ln_low);
     let p = high - rest;
@@ -130,7 +131,7 @@ pub(crate) fn floor<V: Lane>(x: V) -> V {
 pub fn exp<V: Lane>(x: V) -> V {
     let x = floor(x).at_most(x.constant(89.0, 710.0));
     // Two factors, since 2^k alone is out of range at the upper end.
-    let Split { p, scale, .. } = split_short(x, -1);
+    let Split { p, scale, .. } = split_short(x, None, -1);
     let y = scale.mul_add(p, scale) * 2.0;
     // Below the normal numbers the power of two needs an offset the other way.
     let tiny = x.lt(x.constant(-86.0, -707.0));

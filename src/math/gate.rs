@@ -65,9 +65,21 @@ fn offset<V: Lane>() -> i32 {
 
 /// The exponential of [`gate_short`].
 #[inline(always)]
-fn begin_short<V: Lane>(z: V) -> Half<V> {
-    let e = split_short(-z, -offset::<V>());
+fn begin_short<V: Lane>(z: V, low: Option<V>) -> Half<V> {
+    let e = split_short(-z, low.map(|low| -low), -offset::<V>());
     [e.p, e.low, e.scale]
+}
+
+/// The first steps of [`gate`] of an `f32` value with fewer steps, for [`gate_short_finish`].
+#[inline(always)]
+pub(crate) fn gate_short_begin<V: Lane>(z: Pair<V>) -> Half<V> {
+    begin_short(z.high, Some(z.low))
+}
+
+/// The rest after [`gate_short_begin`].
+#[inline(always)]
+pub(crate) fn gate_short_finish<V: Lane>(numerator: V, half: Half<V>) -> V {
+    gate_short::<V, true>(numerator, half)
 }
 
 /// [`gate`] for an exact argument with fewer steps, within 0.83 ULP; without `CAREFUL` the rounding of
@@ -97,7 +109,7 @@ pub fn sigmoid<V: Lane>(x: V) -> V {
 /// The exponential of [`sigmoid`].
 #[inline(always)]
 pub(crate) fn sigmoid_begin<V: Lane>(x: V) -> Half<V> {
-    begin_short(clamp(x))
+    begin_short(clamp(x), None)
 }
 
 /// The quotient of [`sigmoid`].

@@ -12,7 +12,7 @@ use crate::lane::{Kernel, Lane, LaneIo};
 /// Products of one block of summation; a panel of it is half of a first-level cache of 32 KiB.
 pub(super) const DEPTH: usize = 256;
 /// Rows of one tile: with two registers for each vector, 12 sums, 2 weights and 1 input.
-pub(super) const TILE: usize = 6;
+pub(in crate::apply) const TILE: usize = 6;
 /// The widest vector, in elements of any type.
 const WIDEST: usize = 16;
 

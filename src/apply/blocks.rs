@@ -1,0 +1,50 @@
+//! A batch in blocks of rows, for what takes each row by itself.
+
+use ndarray::{ArrayView2, Axis};
+
+use super::parallel::{self, Tasks};
+use super::product::{PER_ELEMENT, TILE, block_rows};
+use crate::activation::Cost;
+use crate::element::Element;
+use crate::lane::Job;
+
+/// Each block reads all weights: a thread has two where both are of at least so many rows, so that one that is late
+/// holds up the others by less.
+const ROWS: usize = 6 * TILE;
+
+/// Calls `f` with blocks of rows of `x`, and those parts of `memory` and `out` that belong to them, which is an equal
+/// share for each row. `work` is the number of multiply-adds of all rows: much of it is shared between
+/// threads, of which each then stays with its rows, and that they are at most as many as are packed
+/// together keeps what lies between two layers in the cache.
+#[doc(hidden)]
+pub fn blocks_of_rows<A: Element>(
+    work: usize,
+    x: ArrayView2<'_, A>,
+    memory: &mut [A],
+    out: &mut [A],
+    f: impl Fn(ArrayView2<'_, A>, &mut [A], &mut [A]) + Sync,
+) {
+    let batch = x.nrows();
+    if batch == 0 {
+        return;
+    }
+    let job = Job::new();
+    let pieces = |for_each| parallel::pieces_of(Cost::Light, work / PER_ELEMENT, for_each);
+    let pieces = if batch < 2 * ROWS * pieces(1) { pieces(1) } else { pieces(2) };
+    let rows = batch.div_ceil(pieces).next_multiple_of(TILE).min(block_rows(job));
+    let shares = [memory.len() / batch * rows, out.len() / batch * rows];
+    let mut tasks = Tasks::new();
+    let (mut memory, mut out) = (memory, out);
+    for x in x.axis_chunks_iter(Axis(0), rows) {
+        let (memory_part, memory_rest) = memory.split_at_mut(shares[0].min(memory.len()));
+        let (out_part, out_rest) = out.split_at_mut(shares[1].min(out.len()));
+        (memory, out) = (memory_rest, out_rest);
+        if pieces == 1 {
+            f(x, memory_part, out_part);
+        } else {
+            let f = &f;
+            tasks.push(move || job.install(|| f(x, memory_part, out_part)));
+        }
+    }
+    tasks.run();
+}
