@@ -267,6 +267,35 @@ fn a_workspace_serves_batches_of_any_size() {
 }
 
 #[test]
+fn blocks_of_rows_through_all_layers_give_the_bits_of_single_rows() {
+    // Large enough for several threads from batches of 20 on, and one with activations at both ends.
+    let net = Sequential::new().push(layer::<f32>(300, 520, 1)).push(Silu).push(layer(520, 500, 2));
+    let ends = Sequential::new()
+        .push(Tanh)
+        .push(layer::<f32>(300, 600, 3))
+        .push(Layer::Softmax)
+        .push(layer(600, 200, 4))
+        .push(layer(200, 410, 5))
+        .push(Relu)
+        .push(Layer::Softmax);
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(3).build().unwrap();
+    let mut workspace = Workspace::new();
+    for batch in [2, 5, 20, 37, 73, 200, 433] {
+        let x = noise::<f32>(batch, 300, batch as u64);
+        for net in [&net, &ends] {
+            let got = net.forward_into(&x, &mut workspace).unwrap().to_owned();
+            let inside = pool.install(|| net.forward(&x).unwrap());
+            assert_bits(&inside, &got, "inside of a pool");
+            assert_bits(net.forward_all(&x).unwrap().last().unwrap(), &got, "layer by layer");
+            for i in [0, batch / 2, batch - 1] {
+                let alone = net.forward(&x.slice(s![i..=i, ..])).unwrap();
+                assert_bits(&alone, &got.slice(s![i..=i, ..]), "one row");
+            }
+        }
+    }
+}
+
+#[test]
 fn a_network_without_layers_gives_back_its_input() {
     let x = noise::<f32>(3, 4, 1);
     assert_eq!(Sequential::new().forward(&x).unwrap(), x);

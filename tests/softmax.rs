@@ -420,3 +420,27 @@ fn known_wrong_answers_of_others_are_right_here() {
         assert_eq!(row.softmax(Axis(0)), y);
     }
 }
+
+#[test]
+fn where_lines_of_the_cache_begin_changes_no_bit() {
+    let mut rng = StdRng::seed_from_u64(77);
+    let x = lane::<f32>(1, 1060, &mut rng);
+    let memory = Array2::<f32>::zeros((1, 1100));
+    for len in [600, 1043] {
+        let x = x.slice(s![..len]).insert_axis(Axis(0)).to_owned();
+        let (p, log) = (x.softmax(Axis(1)), x.log_softmax(Axis(1)));
+        for to in 0..17 {
+            let mut memory = memory.clone();
+            let mut out = memory.slice_mut(s![.., to..to + len]);
+            x.softmax_assign_into(Axis(1), &mut out);
+            assert_eq!(out, p, "{len} to {to}");
+            x.log_softmax_assign_into(Axis(1), &mut out);
+            assert_eq!(out, log, "{len} to {to}");
+            out.assign(&x);
+            out.softmax_inplace(Axis(1));
+            assert_eq!(out, p, "{len} in place at {to}");
+            let beside = memory.slice(s![0, ..to]).sum() + memory.slice(s![0, to + len..]).sum();
+            assert_eq!(beside, 0.0);
+        }
+    }
+}

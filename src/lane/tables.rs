@@ -35,15 +35,44 @@ pub(super) fn pick<S: Simd, const N: usize>(
             );
         }
     }
+    #[cfg(any(target_arch = "aarch64", target_arch = "wasm32"))]
+    if !simd.level().is_fallback() {
+        return by_bytes(index, table);
+    }
     let index = <[u32; 16]>::from(index & u32x16::splat(simd, 7));
     core::array::from_fn(
         #[inline(always)]
+        |i| index.map(|at| table.0[i][at as usize]).simd_into(simd),
+    )
+}
+
+/// The same where instructions pick bytes of two vectors of four.
+#[cfg(any(target_arch = "aarch64", target_arch = "wasm32"))]
+#[inline(always)]
+fn by_bytes<S: Simd, const N: usize>(
+    index: u32x16<S>,
+    table: &'static Octaves<N>,
+) -> [f32x16<S>; N] {
+    use fearless_simd::{Bytes, SimdCombine, SimdSplit, f32x4};
+
+    let simd = index.simd;
+    // Four bytes for each index, the lowest first.
+    let bytes = (index & u32x16::splat(simd, 7)) * u32x16::splat(simd, 0x0404_0404)
+        + u32x16::splat(simd, 0x0302_0100);
+    let (low, high) = bytes.split();
+    let ((a, b), (c, d)) = (low.split(), high.split());
+    let [a, b, c, d] = [a.to_bytes(), b.to_bytes(), c.to_bytes(), d.to_bytes()];
+    core::array::from_fn(
+        #[inline(always)]
         |i| {
-            let mut lanes = [0.0; 16];
-            for (lane, &at) in lanes.iter_mut().zip(&index) {
-                *lane = table.0[i][at as usize];
-            }
-            lanes.simd_into(simd)
+            let row = &table.0[i];
+            let (low, high) =
+                (f32x4::from_slice(simd, &row[..4]), f32x4::from_slice(simd, &row[4..]));
+            let [a, b, c, d] = [a, b, c, d].map(
+                #[inline(always)]
+                |bytes| low.concat_swizzle_dyn(high, bytes),
+            );
+            a.combine(b).combine(c.combine(d))
         },
     )
 }

@@ -1,8 +1,10 @@
 //! The same element gives the same bits at any position, offset and length, at any thread count and
 //! on every SIMD level.
 
-use ndarray::{ArrayD, ArrayView1, Axis, IxDyn, Slice};
-use ndarray_activations::{Level, with_level};
+use std::fmt::Debug;
+
+use ndarray::{ArrayD, ArrayView1, ArrayViewMut1, Axis, IxDyn, Slice};
+use ndarray_activations::{Level, prelude::*, with_level};
 
 use super::layouts::{bits, numbers};
 use crate::common::inputs::sweep;
@@ -52,6 +54,38 @@ fn position_and_length_change_no_bit_in_f32() {
 #[test]
 fn position_and_length_change_no_bit_in_f64() {
     check_positions::<f64>();
+}
+
+/// Arrays of more than 32 vectors begin with one that ends behind the first cache line of the output.
+fn check_lines<A: Format>(op: impl Elementwise + Debug) {
+    let x = numbers::<A>(720);
+    let expected: Vec<A> = x.iter().map(|&a| op.scalar(a)).collect();
+    for level in Level::available() {
+        for from in 0..17 {
+            for to in 0..17 {
+                for len in [700 - 17 * from, 640 + from + to, 256 + to] {
+                    let x = &x[from..from + len];
+                    let expected = all_bits(&expected[from..from + len]);
+                    let mut memory = vec![A::zero(); 720];
+                    let mut out = ArrayViewMut1::from(&mut memory[to..to + len]);
+                    with_level(level, || op.map_assign_into(&ArrayView1::from(x), &mut out));
+                    assert_eq!(all_bits(&memory[to..to + len]), expected, "{op:?}, {from} to {to}");
+                    let beside = memory[..to].iter().chain(&memory[to + len..]);
+                    assert!(beside.into_iter().all(|a| a.is_zero()), "{op:?}, {from} to {to}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn where_lines_of_the_cache_begin_changes_no_bit() {
+    check_lines::<f32>(Relu);
+    check_lines::<f64>(Relu);
+    check_lines::<f32>(Tanh);
+    check_lines::<f64>(Tanh);
+    check_lines::<f32>(Mish);
+    check_lines::<f64>(Elu::default());
 }
 
 fn check_levels<A: Format>() {
