@@ -66,7 +66,7 @@ fn check_lines<A: Format>(op: impl Elementwise + Debug) {
                 for len in [700 - 17 * from, 640 + from + to, 256 + to] {
                     let x = &x[from..from + len];
                     let expected = all_bits(&expected[from..from + len]);
-                    let mut memory = vec![A::zero(); 720];
+                    let mut memory = [A::zero(); 720];
                     let mut out = ArrayViewMut1::from(&mut memory[to..to + len]);
                     with_level(level, || op.map_assign_into(&ArrayView1::from(x), &mut out));
                     assert_eq!(all_bits(&memory[to..to + len]), expected, "{op:?}, {from} to {to}");
