@@ -12,10 +12,12 @@ use crate::lane::Job;
 /// holds up the others by less.
 const ROWS: usize = 6 * TILE;
 
-/// Calls `f` with blocks of rows of `x`, and those parts of `memory` and `out` that belong to them, which is an equal
-/// share for each row. `work` is the number of multiply-adds of all rows: much of it is shared between
-/// threads, of which each then stays with its rows, and that they are at most as many as are packed
-/// together keeps what lies between two layers in the cache.
+/// Calls `f` with blocks of rows of `x`, and with the parts of `memory` and `out` that belong to them: every row has an
+/// equal share of both.
+///
+/// `work` is the number of multiply-adds of all rows. Where it is large, threads take the blocks, and each stays with its
+/// rows in all that `f` does. A block has at most as many rows as a product packs together, so that what lies between
+/// two layers stays in the cache.
 #[doc(hidden)]
 pub fn blocks_of_rows<A: Element>(
     work: usize,
