@@ -5,14 +5,13 @@
 
 use fearless_simd::Simd;
 
+use super::panels::LINE;
 use super::{Op, halves};
 use crate::element::Element;
 use crate::lane::{Job, Kernel, LaneIo, run};
 
 /// The widest vector, in elements of any type.
 const WIDEST: usize = 16;
-/// Bytes of a cache line, or a divisor.
-const LINE: usize = 64;
 /// Elements of the block that an expensive operation is computed into before it goes on: with its
 /// source it stays in the first-level cache.
 const BLOCK: usize = 1024;

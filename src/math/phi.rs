@@ -27,8 +27,9 @@ const TAIL_POWER: [f64; 7] = [
     8.62455324521519e-06,
 ];
 
-/// `−½ e^(a²/2) Φ(−a) = c₁ + d p(d)` with `d = a − c₀`, for `f32`: a column for each half octave of `a + 1`, in it `c₀`, where `c₁`
-/// is an `f32` number to 2^-30, `c₁`, and the coefficients of `p`, made by `tools/octaves.py gelu`: relative error 2^-27.7.
+/// `−½ e^(a²/2) Φ(−a) = c₁ + d p(d)` with `d = a − c₀`, for `f32`: a column for each half octave of
+/// `a + 1`, in it `c₀`, `c₁`, which is the value there to 2^-30, and the coefficients of `p`, made by
+/// `tools/octaves.py gelu 7`: relative error 2^-27.7.
 static TAIL_SINGLE: Octaves<10> = Octaves([
     [1.4999838, 2.4999752, 4.0000443, 6.0000467, 9.000083, 12.749891, 0.25000232, 0.7500087],
     [
