@@ -91,6 +91,8 @@ pub(super) fn pick_double<S: Simd, const N: usize>(
     )
 }
 
+/// The instructions themselves, which `fearless_simd` has no portable name for. Its macro takes safe functions only, and
+/// asks for the token that proves the level.
 #[cfg(target_arch = "x86_64")]
 mod x86 {
     use core::arch::x86_64::*;
