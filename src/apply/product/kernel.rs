@@ -13,6 +13,8 @@ use crate::lane::{Kernel, Lane, LaneIo};
 pub(super) const DEPTH: usize = 256;
 /// Rows of one tile: with two registers for each vector, 12 sums, 2 weights and 1 input.
 pub(in crate::apply) const TILE: usize = 6;
+/// Steps of summation that a loop takes at a time.
+const STRETCH: usize = 4;
 /// The widest vector, in elements of any type.
 const WIDEST: usize = 16;
 
@@ -224,18 +226,21 @@ fn multiply<S: Simd, A: Element, const R: usize, const P: usize>(
     }
     let mut sums = [[A::Lanes::<S>::fill(simd, A::zero()); P]; R];
     let (x, _) = x.as_chunks::<R>();
-    let weights = weights.map(|w| &w[..x.len() * A::WIDTH]);
-    for (step, x) in x.iter().enumerate() {
-        let mut w = [A::Lanes::<S>::fill(simd, A::zero()); P];
-        for (w, weights) in w.iter_mut().zip(&weights) {
-            *w = A::Lanes::<S>::load(simd, &weights[step * A::WIDTH..(step + 1) * A::WIDTH]);
+    // A few steps at a time: one check of bounds and one jump for all of them.
+    let (stretches, rest) = x.as_chunks::<STRETCH>();
+    let whole = stretches.len() * STRETCH * A::WIDTH;
+    for (index, x) in stretches.iter().enumerate() {
+        let at = index * STRETCH * A::WIDTH;
+        let weights = weights.map(|w| &w[at..at + STRETCH * A::WIDTH]);
+        for (step, x) in x.iter().enumerate() {
+            let weights = weights.map(|w| &w[step * A::WIDTH..(step + 1) * A::WIDTH]);
+            multiply_add::<S, A, R, P>(simd, x, weights, &mut sums);
         }
-        for (sums, &x) in sums.iter_mut().zip(x) {
-            let x = A::Lanes::<S>::fill(simd, x);
-            for (sum, &w) in sums.iter_mut().zip(&w) {
-                *sum = w.mul_add(x, *sum);
-            }
-        }
+    }
+    for (step, x) in rest.iter().enumerate() {
+        let at = whole + step * A::WIDTH;
+        let weights = weights.map(|w| &w[at..at + A::WIDTH]);
+        multiply_add::<S, A, R, P>(simd, x, weights, &mut sums);
     }
     for (sums, row) in sums.iter().zip(out) {
         let width = row.len();
@@ -245,6 +250,26 @@ fn multiply<S: Simd, A: Element, const R: usize, const P: usize>(
                 let bias = (steps.start == 0).then(|| map.bias_of(panel + p));
                 add(simd, sum, bias, &mut row[from..width.min(from + A::WIDTH)]);
             }
+        }
+    }
+}
+
+/// One step of summation.
+#[inline(always)]
+fn multiply_add<S: Simd, A: Element, const R: usize, const P: usize>(
+    simd: S,
+    x: &[A; R],
+    weights: [&[A]; P],
+    sums: &mut [[A::Lanes<S>; P]; R],
+) {
+    let weights = weights.map(
+        #[inline(always)]
+        |w| A::Lanes::<S>::load(simd, w),
+    );
+    for (sums, &x) in sums.iter_mut().zip(x) {
+        let x = A::Lanes::<S>::fill(simd, x);
+        for (sum, &w) in sums.iter_mut().zip(&weights) {
+            *sum = w.mul_add(x, *sum);
         }
     }
 }
