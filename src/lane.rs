@@ -68,6 +68,12 @@ pub trait Lane:
     type Double: Lane<Elem = f64>;
     /// Whether the lanes are `f32`. A constant, so a branch on it costs nothing.
     const SINGLE: bool;
+    /// Whether a loop has registers for all of its constants.
+    #[doc(hidden)]
+    const HAS_ROOM: bool;
+    /// Whether a fused multiply-add is one instruction.
+    #[doc(hidden)]
+    const IS_FUSED: bool;
 
     /// A vector with `value` in every lane.
     fn splat(self, value: f64) -> Self;
@@ -136,13 +142,6 @@ pub trait Lane:
     /// `[4, 6)`, `[6, 8)`, `[8, 12)`, `[12, 16)`, `[1, 1.5)`, `[1.5, 2)`. Elsewhere, and for NaN, any entry.
     #[doc(hidden)]
     fn pick_by_half_octave<const N: usize>(self, table: &'static Octaves<N>) -> [Self; N];
-    /// Whether a loop has registers for all of its constants; known when this is compiled.
-    #[doc(hidden)]
-    fn has_room(self) -> bool;
-    /// Whether a fused multiply-add is one instruction; known when this is compiled.
-    #[doc(hidden)]
-    fn is_fused(self) -> bool;
-
     /// Evaluates `kernel` in double precision and rounds the result once to this element type.
     /// For `f64` lanes this is a plain call.
     fn through_double<K: DoubleKernel>(self, kernel: K) -> Self;

@@ -8,7 +8,7 @@ use fearless_simd::Simd;
 use super::panels::LINE;
 use super::{Op, halves};
 use crate::element::Element;
-use crate::lane::{Job, Kernel, LaneIo, run};
+use crate::lane::{Job, Kernel, Lane, LaneIo, run};
 
 /// The widest vector, in elements of any type.
 const WIDEST: usize = 16;
@@ -48,7 +48,7 @@ impl<A: Element, O: Op> Assign<'_, A, O> {
     /// Of at least a vector.
     #[inline(always)]
     fn whole<S: Simd>(simd: S, op: O, x: &[A], out: &mut [A]) {
-        if halves::are_there::<A, O, S>() {
+        if const { halves::are_there::<A, O, S>() } {
             return halves::assign(simd, op, x, out);
         }
         // One copy of the formula for all rounds.
@@ -56,11 +56,26 @@ impl<A: Element, O: Op> Assign<'_, A, O> {
         while let Some(Round { start, end }) = round {
             let part = out[start..end].chunks_exact_mut(A::WIDTH);
             for (x, out) in x[start..end].chunks_exact(A::WIDTH).zip(part) {
-                op.apply(A::Lanes::<S>::load(simd, x)).store(out);
+                let x = A::Lanes::<S>::load(simd, x);
+                // Emulated steps are so long that the formula is better there only once.
+                let y = if const { O::CHEAP || <A::Lanes<S> as Lane>::IS_FUSED } {
+                    op.apply(x)
+                } else {
+                    called(simd, op, x)
+                };
+                y.store(out);
             }
             round = Round { start, end }.next(out);
         }
     }
+}
+
+#[inline(never)]
+fn called<S: Simd, O: Op, V: Lane>(simd: S, op: O, x: V) -> V {
+    simd.vectorize(
+        #[inline(always)]
+        || op.apply(x),
+    )
 }
 
 /// Whole vectors of an output of at least one: first a vector that ends behind the beginning of a cache line, where

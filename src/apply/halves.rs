@@ -15,26 +15,30 @@ use crate::lane::{Doubles, Lane, LaneIo};
 const STAGE: usize = 4;
 
 /// Whether `op` has halves for these elements.
-#[inline(always)]
-pub(super) fn are_there<A: Element, O: Op, S: Simd>() -> bool {
-    match O::HALVED {
+pub(super) const fn are_there<A: Element, O: Op, S: Simd>() -> bool {
+    let some = match O::HALVED {
         Halved::No => false,
         Halved::Double => !A::Lanes::<S>::SINGLE,
         Halved::Both | Halved::Wide => true,
-    }
+    };
+    some && A::Lanes::<S>::IS_FUSED
+}
+
+/// Whether `op` has halves in `f64` lanes for these elements.
+const fn are_wide<A: Element, O: Op, S: Simd>() -> bool {
+    A::Lanes::<S>::SINGLE && matches!(O::HALVED, Halved::Wide)
 }
 
 /// `out = op(x)`; both of one length, at least a vector.
 #[inline(always)]
 pub(super) fn assign<A: Element, O: Op, S: Simd>(simd: S, op: O, x: &[A], out: &mut [A]) {
-    let wide = A::Lanes::<S>::SINGLE && matches!(O::HALVED, Halved::Wide);
-    if !wide && A::Lanes::<S>::fill(simd, A::zero()).has_room() {
+    if const { !are_wide::<A, O, S>() && A::Lanes::<S>::HAS_ROOM } {
         return in_registers(simd, op, x, out);
     }
     let mut round = Some(Round::first(out));
     while let Some(Round { start, end }) = round {
         let (x_part, out_part) = (&x[start..end], &mut out[start..end]);
-        if wide {
+        if const { are_wide::<A, O, S>() } {
             by_wide_stages(simd, op, x_part, out_part);
         } else {
             by_stages(simd, op, x_part, out_part);

@@ -7,6 +7,9 @@ use fearless_simd::{f32x4, f32x8, f32x16, f64x4, f64x8, mask32x16, mask64x8};
 
 use super::{DoubleKernel, Lane, LaneIo, Mask, Octaves, SQUARE, sealed, tables};
 
+/// Its levels differ in the size of a native vector.
+const IS_X86: bool = cfg!(any(target_arch = "x86", target_arch = "x86_64"));
+
 macro_rules! mask {
     ($name:ident, $inner:ident) => {
         impl<S: Simd> Mask for $inner<S> {
@@ -78,11 +81,10 @@ macro_rules! lanes {
         impl<S: Simd> sealed::Sealed for $name<S> {}
 
         impl<S: Simd> $name<S> {
-            /// The level is known when this is compiled: the branch is gone in machine code.
+            /// Known when this is compiled: the branch is gone in machine code.
             #[inline(always)]
             fn has_x86_max(self) -> bool {
-                cfg!(any(target_arch = "x86", target_arch = "x86_64"))
-                    && !self.0.simd.level().is_fallback()
+                cfg!(target_arch = "x86_64") || IS_X86 && !self.0.simd.level().is_fallback()
             }
 
             /// A fused multiply-add of some hundred instructions: called, so that formulas stay small.
@@ -105,6 +107,10 @@ macro_rules! lanes {
             type Mask = $mask<S>;
             type Double = $double_name<S>;
             const SINGLE: bool = $is_single;
+            // On x86 with AVX-512: 32 registers, each a whole vector.
+            const HAS_ROOM: bool = IS_X86 && size_of::<S::f32s>() == 64;
+            // On x86 with AVX2 at least.
+            const IS_FUSED: bool = cfg!(target_arch = "aarch64") || IS_X86 && size_of::<S::f32s>() > 16;
 
             #[inline(always)]
             fn splat(self, value: f64) -> Self {
@@ -117,7 +123,7 @@ macro_rules! lanes {
 
             #[inline(always)]
             fn mul_add(self, a: Self, b: Self) -> Self {
-                if self.is_fused() {
+                if Self::IS_FUSED {
                     Self(self.0.mul_add_precise(a.0, b.0))
                 } else {
                     self.emulated_mul_add(a, b)
@@ -125,7 +131,7 @@ macro_rules! lanes {
             }
             #[inline(always)]
             fn mul_sub(self, a: Self, b: Self) -> Self {
-                if self.is_fused() {
+                if Self::IS_FUSED {
                     Self(self.0.mul_sub_precise(a.0, b.0))
                 } else {
                     self.emulated_mul_add(a, -b)
@@ -133,7 +139,7 @@ macro_rules! lanes {
             }
             #[inline(always)]
             fn neg_mul_add(self, a: Self, b: Self) -> Self {
-                if self.is_fused() {
+                if Self::IS_FUSED {
                     Self((-self.0).mul_add_precise(a.0, b.0))
                 } else {
                     (-self).emulated_mul_add(a, b)
@@ -266,23 +272,6 @@ macro_rules! lanes {
             }
 
             #[inline(always)]
-            fn is_fused(self) -> bool {
-                let level = self.0.simd.level();
-                #[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
-                return level.as_avx2().is_some();
-                #[cfg(not(any(target_arch = "x86", target_arch = "x86_64")))]
-                return cfg!(target_arch = "aarch64") && !level.is_fallback();
-            }
-            #[inline(always)]
-            fn has_room(self) -> bool {
-                // 32 registers, each a whole vector.
-                #[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
-                return self.0.simd.level().as_avx512().is_some();
-                #[cfg(not(any(target_arch = "x86", target_arch = "x86_64")))]
-                return false;
-            }
-
-            #[inline(always)]
             fn through_double<K: DoubleKernel>(self, $kernel: K) -> Self {
                 let $x = self;
                 $through
@@ -347,7 +336,11 @@ lanes! {
     single true,
     double Doubles |x, kernel| {
         let (low, high) = x.0.widen();
-        let (low, high) = (kernel.call(Doubles(low)), kernel.call(Doubles(high)));
+        let (low, high) = if Self::IS_FUSED {
+            (kernel.call(Doubles(low)), kernel.call(Doubles(high)))
+        } else {
+            (called(kernel, Doubles(low)), called(kernel, Doubles(high)))
+        };
         Self(low.0.narrow(high.0))
     },
     ends |simd, from| {
@@ -400,4 +393,13 @@ lanes! {
     four f64x4,
     widen |x| (x, x.splat(0.0)),
     narrow |low, _high| low
+}
+
+/// A formula of emulated steps as a function of its own, which is there once and not for each half of a vector.
+#[inline(never)]
+fn called<S: Simd, K: DoubleKernel>(kernel: K, x: Doubles<S>) -> Doubles<S> {
+    x.0.simd.vectorize(
+        #[inline(always)]
+        || kernel.call(x),
+    )
 }

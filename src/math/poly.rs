@@ -35,10 +35,10 @@ impl<const N: usize, const M: usize> Table<N, M> {
     /// register first: 4 to 8 % of the time of a sigmoid.
     #[inline(always)]
     pub(crate) fn at<V: Lane>(&'static self, x: V) -> V {
-        if !x.is_fused() {
+        if !V::IS_FUSED {
             return self.called(x);
         }
-        let table = if x.has_room() { self } else { core::hint::black_box(self) };
+        let table = if V::HAS_ROOM { self } else { core::hint::black_box(self) };
         table.inlined(x)
     }
 
@@ -63,7 +63,7 @@ impl<const N: usize, const M: usize> Table<N, M> {
 /// `c[0] + c[1] x + c[2] x² + …` for one element type; at most 16 coefficients.
 #[inline(always)]
 pub(crate) fn double<V: Lane, const M: usize>(x: V, c: &[f64; M]) -> V {
-    if x.is_fused() { estrin(x, M, |i| x.splat(c[i])) } else { called(x, c) }
+    if V::IS_FUSED { estrin(x, M, |i| x.splat(c[i])) } else { called(x, c) }
 }
 
 /// The same as a function of its own, which keeps loops with emulated steps short.

@@ -14,7 +14,7 @@ use super::tile::{Groups, logarithms, quotients, totals};
 use super::total::{Total, WIDEST};
 use crate::apply::{Columns, GROUPS, map_rows, read_rows, write_rows};
 use crate::element::Element;
-use crate::lane::{Job, Kernel, Lane, LaneIo, run};
+use crate::lane::{Job, Kernel, Lane, LaneIo, run_fused};
 
 /// The softmax, or its logarithm, of columns.
 #[derive(Clone, Copy)]
@@ -29,14 +29,14 @@ impl<A: Element, I: Input<A>, const LOG: bool> Columns<A> for Along<I, LOG> {
     }
 
     fn groups(&self, groups: &mut [A], len: usize) {
-        run(self.job, Groups::<'_, A, I, LOG> { input: self.input, groups, len });
+        run_fused(self.job, Groups::<'_, A, I, LOG> { input: self.input, groups, len });
     }
 
     fn rows(&self, x: Option<&[A]>, out: &mut [A], len: usize) -> bool {
         if len > chunk::<A>() {
             return false;
         }
-        run(self.job, Rows::<'_, A, I, LOG> { input: self.input, x, out, len });
+        run_fused(self.job, Rows::<'_, A, I, LOG> { input: self.input, x, out, len });
         true
     }
 
@@ -72,15 +72,18 @@ impl<A: Element, I: Input<A>, const LOG: bool> Columns<A> for Along<I, LOG> {
         }
         let input = self.input;
         let tops = match &x {
-            Some(x) => run(self.job, Gather { input, x: x.view(), memory, len }),
-            None => run(self.job, Gather { input, x: out.view(), memory, len }),
+            Some(x) => run_fused(self.job, Gather { input, x: x.view(), memory, len }),
+            None => run_fused(self.job, Gather { input, x: out.view(), memory, len }),
         };
         let mut factors = [[[A::zero(); WIDEST]; 2]; GROUPS];
         let each = memory.chunks_exact_mut(len * A::WIDTH).zip(&tops).zip(&mut factors);
         for ((group, top), factors) in each {
-            *factors = run(self.job, Factors::<'_, A, I, LOG> { input, group, top });
+            *factors = run_fused(self.job, Factors::<'_, A, I, LOG> { input, group, top });
         }
-        run(self.job, Scatter::<'_, '_, A, LOG> { out: &mut out, memory, len, factors: &factors });
+        run_fused(
+            self.job,
+            Scatter::<'_, '_, A, LOG> { out: &mut out, memory, len, factors: &factors },
+        );
     }
 }
 
@@ -215,7 +218,7 @@ impl<A: Element, I: Input<A>, const LOG: bool> Long<'_, '_, A, I, LOG> {
             out: &mut out,
             sums: &all,
         };
-        run(along.job, finish);
+        run_fused(along.job, finish);
     }
 
     /// The sums of every lane.
@@ -230,16 +233,16 @@ impl<A: Element, I: Input<A>, const LOG: bool> Long<'_, '_, A, I, LOG> {
             let tops = match &self.x {
                 Some(x) => {
                     let x = x.slice_axis(Axis(0), rows.into());
-                    run(job, Gather { input, x, memory, len })
+                    run_fused(job, Gather { input, x, memory, len })
                 }
                 None => {
                     let x = self.out.slice_axis(Axis(0), rows.into());
-                    run(job, Gather { input, x, memory, len })
+                    run_fused(job, Gather { input, x, memory, len })
                 }
             };
             let each = memory.chunks_exact_mut(len * A::WIDTH).zip(&tops).zip(shifts);
             for (i, ((group, top), shifts)) in each.enumerate() {
-                let next = run(job, Part::<'_, A, I, MODE> { input, group, top, shifts });
+                let next = run_fused(job, Part::<'_, A, I, MODE> { input, group, top, shifts });
                 match all.get_mut(i) {
                     None => all.push(next),
                     Some(sums) => {
@@ -270,7 +273,7 @@ impl<A: Element, I: Input<A>, const MODE: u8> Kernel for Part<'_, A, I, MODE> {
         let top = A::Lanes::<S>::load(simd, &top[..A::WIDTH]);
         let shifts = A::Lanes::<S>::load(simd, &shifts[..A::WIDTH]);
         let origin = origin::<S, A, I>(simd, input, Constants::new(), top, shifts);
-        let (total, counts) = totals::<S, A, I, MODE>(simd, input, group, top, origin);
+        let (total, counts) = totals::<S, A, I, MODE>(simd, input, group, [top, shifts], origin);
         let largest = largest::<S, A, I>(simd, input, top, origin).store();
         let (total, counts) = (total.store(), each::<S, A>(counts));
         let (max, exponents) = (each::<S, A>(top), each::<S, A>(origin.exponent));

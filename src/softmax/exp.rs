@@ -29,13 +29,13 @@ const fn single<A>() -> bool {
 /// Lanes whose maximum is beyond this are shifted by it. Twice the range of the exponential: then
 /// `x − max` is exact where it matters.
 pub(crate) const fn limit<A>() -> f64 {
-    if single::<A>() { 256.0 } else { 2048.0 }
+    if const { single::<A>() } { 256.0 } else { 2048.0 }
 }
 
 /// Binary exponents below the reference at which even 2²⁴ results together round to zero, but the
 /// lifted exponential is still a normal number.
 const fn depth<A>() -> f64 {
-    if single::<A>() { 180.0 } else { 1100.0 }
+    if const { single::<A>() } { 180.0 } else { 1100.0 }
 }
 
 /// The constants of [`exp`] in memory, hidden from the compiler, which would otherwise load each of them
@@ -79,7 +79,7 @@ impl Constants {
 
     #[inline(always)]
     fn get<V: Lane>(self, i: usize, like: V) -> V {
-        let all = if like.has_room() { &CONSTANTS } else { self.0 };
+        let all = if V::HAS_ROOM { &CONSTANTS } else { self.0 };
         like.row(&all[i].single, &all[i].double)
     }
 
@@ -220,7 +220,7 @@ impl<V: Lane> Exp<V> {
 /// rounding of `p`. `-∞` gives a number whose quotient rounds to zero.
 #[inline(always)]
 pub(crate) fn exp<V: Lane>(x: V, x_low: Option<V>, origin: Origin<V>) -> Exp<V> {
-    if x.is_fused() { inlined(x, x_low, origin) } else { called(x, x_low, &origin) }
+    if V::IS_FUSED { inlined(x, x_low, origin) } else { called(x, x_low, &origin) }
 }
 
 /// The same as a function of its own: emulated steps would make every loop many times as long. On x86-64 the

@@ -100,7 +100,7 @@ pub(crate) fn logarithm<S: Simd, A: Element>(
     counts: A::Lanes<S>,
 ) -> Total<S> {
     let (count, count_rest) = counts.widen();
-    if single::<A>() {
+    if const { single::<A>() } {
         return Total {
             first: log_double(rest.first.high, largest.first.high, count),
             rest: log_double(rest.rest.high, largest.rest.high, count_rest),

@@ -7,14 +7,14 @@ use super::finish::{crowned, inverse, logarithm, quotient};
 use super::input::{Input, Plain};
 use super::max::{load_padded, store_part};
 use super::rows::Rows;
-use super::sum::{Sum, chunk, merged, mode, origin, share, suffices, sum_for_log, sums};
+use super::sum::{SHORT, Sum, chunk, merged, mode, origin, share, suffices, sum_for_log, sums};
 use super::total::Total;
 use super::wide::{Wide, power_of_two};
 use crate::activation::Cost;
 use crate::apply::line_in;
 use crate::apply::parallel::{self, Tasks};
 use crate::element::Element;
-use crate::lane::{Job, Kernel, Lane, LaneIo, run};
+use crate::lane::{Job, Kernel, Lane, LaneIo, run, run_fused};
 
 /// Bytes of the longest lane that stays in the second-level cache together with its output.
 const BESIDE: usize = 512 << 10;
@@ -24,8 +24,8 @@ pub(crate) fn softmax<A: Element, I: Input<A>>(job: Job, input: I, x: &[A], out:
     if x.is_empty() {
         return;
     }
-    if x.len() <= chunk::<A>() {
-        return run(job, Rows::<'_, A, I, false> { input, x: Some(x), out, len: x.len() });
+    if x.len() <= chunk::<A>() && job.is_fused() {
+        return run_fused(job, Rows::<'_, A, I, false> { input, x: Some(x), out, len: x.len() });
     }
     let mut sums = sums::<A, I, { mode::STORE }>(job, input, x, out);
     let sum = merged(&sums);
@@ -233,7 +233,7 @@ impl<A: Element> Kernel for Logarithm<A> {
 /// The sum over a lane for its logarithm, while the output is fetched into the second-level cache, where it fits
 /// there: the exponentials that are stored are not used.
 fn sum_beside<A: Element>(job: Job, x: &[A], out: &mut [A]) -> Sum<A> {
-    if size_of_val(x) > BESIDE {
+    if size_of_val(x) > BESIDE || x.len() <= SHORT {
         return sum_for_log(job, Plain, x);
     }
     let sum = merged(&sums::<A, Plain, { mode::STORE }>(job, Plain, x, out));
@@ -248,8 +248,8 @@ pub(crate) fn log_softmax<A: Element>(job: Job, x: &[A], out: &mut [A]) {
     if x.is_empty() {
         return;
     }
-    if x.len() <= chunk::<A>() {
-        return run(
+    if x.len() <= chunk::<A>() && job.is_fused() {
+        return run_fused(
             job,
             Rows::<'_, A, Plain, true> { input: Plain, x: Some(x), out, len: x.len() },
         );

@@ -2,12 +2,12 @@
 
 use fearless_simd::Simd;
 
-use super::exp::{Constants, Origin};
+use super::exp::Constants;
 use super::finish::{crowned, inverse, largest, logarithm, nearest, quotient};
 use super::input::Input;
 use super::lane::{crown_all, difference, map, overwrite};
 use super::max::{max, of_vector};
-use super::sum::{SHORT, chunk, each, mode, origin, suffices, total};
+use super::sum::{Peaks, SHORT, chunk, each, mode, origin, suffices, total};
 use super::total::{Total, WIDEST};
 use super::wide::Wide;
 use crate::element::Element;
@@ -77,25 +77,23 @@ impl<A: Element> Lanes<'_, A> {
         input: I,
         index: usize,
         out: &mut [A],
-        top: A::Lanes<S>,
-        origin: Origin<A::Lanes<S>>,
+        top: A,
     ) -> (Wide, A) {
         let Self { x, after, len } = self;
         let x = &x[index * len..];
         let ahead = after.get(index * len..(index + 1) * len).unwrap_or(&x[..len]);
         let mut next = A::Lanes::<S>::fill(simd, A::neg_infinity());
+        let peaks = Peaks::alone(top);
         let (sum, _) = total::<S, A, I, { mode::STORE }>(
             simd,
             input,
             (x, len),
             out,
-            top,
-            origin,
+            peaks,
+            peaks.origin(simd, input),
+            ahead,
             #[inline(always)]
-            |at| {
-                let x = A::Lanes::<S>::load(simd, &ahead[at..at + A::WIDTH]);
-                next = input.key(x).at_least(next);
-            },
+            |x| next = input.key(x).at_least(next),
         );
         (sum, of_vector(next))
     }
@@ -144,9 +142,7 @@ fn quotients<S: Simd, A: Element, I: Input<A>>(
     let mut next = [A::zero(); WIDEST];
     let mut sums = [Wide::ZERO; TOGETHER];
     for (i, start) in (0..x.len()).step_by(len).enumerate() {
-        let top = A::Lanes::<S>::fill(simd, tops[i]);
-        let origin = origin::<S, A, I>(simd, input, constants, top, top);
-        (sums[i], next[i]) = lanes.total(simd, input, i, &mut out[start..], top, origin);
+        (sums[i], next[i]) = lanes.total(simd, input, i, &mut out[start..], tops[i]);
     }
     for ((out, &top), &sum) in out.chunks_exact_mut(len).zip(tops).zip(&sums) {
         let top = A::Lanes::<S>::fill(simd, top);
@@ -186,22 +182,21 @@ fn logarithms<S: Simd, A: Element, I: Input<A>>(
     let mut sums = ([1.0; WIDEST], [0.0; WIDEST]);
     let mut counts = [A::zero(); WIDEST];
     for (i, start) in (0..x.len()).step_by(len).enumerate() {
-        let top = A::Lanes::<S>::fill(simd, tops[i]);
-        let origin = origin::<S, A, I>(simd, input, constants, top, top);
         let (mut sum, mut count) = (Wide::ZERO, 0.0);
         if len > SHORT {
             // Nobody reads what is stored, but then the output is in the cache: it is fetched beside the arithmetic.
-            (sum, next[i]) = lanes.total(simd, input, i, &mut out[start..], top, origin);
+            (sum, next[i]) = lanes.total(simd, input, i, &mut out[start..], tops[i]);
         }
         if !suffices(sum, Wide::from(largest[i])) {
-            let x = (&x[start..], len);
+            let (x, peaks) = ((&x[start..], len), Peaks::alone(tops[i]));
             (sum, count) = total::<S, A, I, { mode::COUNT }>(
                 simd,
                 input,
                 x,
                 &mut [],
-                top,
-                origin,
+                peaks,
+                peaks.origin(simd, input),
+                x.0,
                 #[inline(always)]
                 |_| (),
             );

@@ -17,7 +17,7 @@ use super::lane::deepest;
 use super::sum::{SHORT, Sum, chunk, is_shifted, mode, suffices};
 use super::wide::{Wide, power_of_two};
 use crate::element::Element;
-use crate::lane::{Job, run_fused as run};
+use crate::lane::{Job, run_fused};
 
 mod numbers;
 mod passes;
@@ -224,7 +224,7 @@ impl<A: Element, const LOG: bool> Stream<'_, '_, A, LOG> {
         let (mut exponents, mut open) = (Vec::new(), open);
         for index in 0..chunks {
             let (rows, last) = (self.rows(index), index + 1 == chunks);
-            let tops = run(job, Tops { stream: self, rows: rows.clone(), last });
+            let tops = run_fused(job, Tops { stream: self, rows: rows.clone(), last });
             let zeros = vec![A::zero(); tops.len()];
             let mut known = Known {
                 floors: zeros.clone(),
@@ -234,11 +234,11 @@ impl<A: Element, const LOG: bool> Stream<'_, '_, A, LOG> {
                 tops,
                 open,
             };
-            if !run(job, Origins { known: &mut known, alone: chunks == 1 }) {
+            if !run_fused(job, Origins { known: &mut known, alone: chunks == 1 }) {
                 return None;
             }
             let totals = Totals::<A, LOG, MODE> { stream: self, known: &known, rows, last };
-            let (totals, counts) = run(job, totals);
+            let (totals, counts) = run_fused(job, totals);
             let totals = totals.iter().flat_map(|totals| &totals[..A::WIDTH]);
             for (i, (&rest, &count)) in totals.zip(&counts).enumerate() {
                 let next = Sum {
@@ -278,7 +278,7 @@ impl<A: Element, const LOG: bool> Stream<'_, '_, A, LOG> {
         if !LOG && sums.exponents.iter().any(far) {
             return false;
         }
-        let (factors, crowns) = run(job, Factors::<A, LOG> { sums: &sums.lanes });
+        let (factors, crowns) = run_fused(job, Factors::<A, LOG> { sums: &sums.lanes });
         let factors = factors.map(|factors| self.expanded(&factors));
         let crowns = crowns.map(|crowns| self.expanded(&crowns));
         for (index, exponents) in sums.exponents.iter().enumerate() {
@@ -291,7 +291,7 @@ impl<A: Element, const LOG: bool> Stream<'_, '_, A, LOG> {
                 let none = vec![A::zero(); factors[0].len()];
                 [self.expanded(&powers), crowns.clone().unwrap_or(none)]
             });
-            run(job, Finish { stream: self, rows, last, factors: &factors, rare });
+            run_fused(job, Finish { stream: self, rows, last, factors: &factors, rare });
         }
         true
     }

@@ -53,7 +53,7 @@ pub(crate) fn term<S: Simd, A: Element, I: Input<A>, const MODE: u8>(
     origin: Origin<A::Lanes<S>>,
 ) -> Exp<A::Lanes<S>> {
     let (value, low) = input.value(simd, x);
-    if MODE != mode::COUNT {
+    if const { MODE != mode::COUNT } {
         return exp(value, low, origin);
     }
     let rest = Lane::select(input.key(x).eq(top), x.splat(f64::NEG_INFINITY), value);
@@ -100,27 +100,88 @@ pub(crate) fn is_shifted<A: Element, I: Input<A>>(input: I, max: A) -> bool {
     input.scalar(max).0.to_f64().abs() > limit::<A>()
 }
 
-/// The sum of the exponentials of a chunk, the first `len` elements of `x`, and the count. All lanes of
-/// `top` and of the origin are equal. What follows the chunk is read and, in `out`, overwritten with
-/// anything, where that saves a copy of its tail. `beside` is called with the place of each whole vector, in
-/// chunks of more than [`SHORT`] elements, the last of which may overlap the one before.
+/// The largest keys that an origin is made of: of a chunk, and of its lane, which is 0 where it is not known.
+#[derive(Clone, Copy)]
+pub(crate) struct Peaks<A> {
+    pub(crate) chunk: A,
+    pub(crate) lane: A,
+}
+
+impl<A: Element> Peaks<A> {
+    /// Of a chunk that is the whole lane.
+    #[inline(always)]
+    pub(crate) fn alone(max: A) -> Self {
+        Self { chunk: max, lane: max }
+    }
+
+    /// The origin, the same in all lanes.
+    #[inline(always)]
+    pub(crate) fn origin<S: Simd, I: Input<A>>(self, simd: S, input: I) -> Origin<A::Lanes<S>> {
+        let (top, of_lane) = (A::Lanes::fill(simd, self.chunk), A::Lanes::fill(simd, self.lane));
+        origin::<S, A, I>(simd, input, Constants::new(), top, of_lane)
+    }
+}
+
+/// The sum of the exponentials of a chunk, the first `len` elements of `x`, and the count. The origin is that of
+/// the peaks. What follows the chunk is read and, in `out`, overwritten with
+/// anything, where that saves a copy of its tail. `beside` is called with each vector of `ahead`, of which there are as
+/// many elements, in chunks of more than [`SHORT`] elements; the last may overlap the one before.
 #[inline(always)]
 pub(crate) fn total<S: Simd, A: Element, I: Input<A>, const MODE: u8>(
     simd: S,
     input: I,
     (x, len): (&[A], usize),
     out: &mut [A],
-    top: A::Lanes<S>,
+    peaks: Peaks<A>,
     origin: Origin<A::Lanes<S>>,
-    beside: impl FnMut(usize),
+    ahead: &[A],
+    mut beside: impl FnMut(A::Lanes<S>),
 ) -> (Wide, f64) {
-    let origin = origin.of_first(simd);
-    // Most lanes need no shift: a loop of their own.
-    if I::PLAIN && origin.shift.is_none() {
-        let origin = origin.without_shift();
-        return total_from::<S, A, I, MODE>(simd, input, (x, len), out, top, origin, beside);
+    let top = A::Lanes::<S>::fill(simd, peaks.chunk);
+    if const { MODE != mode::COUNT && !I::PLAIN } {
+        let origin = origin.of_first(simd);
+        return total_from::<S, A, I, MODE>(simd, input, (x, len), out, top, origin, ahead, beside);
     }
-    total_from::<S, A, I, MODE>(simd, input, (x, len), out, top, origin, beside)
+    // Most lanes need no shift, and no count: a loop of their own.
+    if MODE != mode::COUNT && origin.shift.is_none() {
+        let origin = origin.of_first(simd).without_shift();
+        return total_from::<S, A, I, MODE>(simd, input, (x, len), out, top, origin, ahead, beside);
+    }
+    let sum = rare_total::<S, A, I, MODE>(simd, input, x, len, out, peaks);
+    if len > SHORT {
+        for vector in ahead[..len].chunks_exact(A::WIDTH) {
+            beside(A::Lanes::<S>::load(simd, vector));
+        }
+        beside(A::Lanes::<S>::load(simd, &ahead[len - A::WIDTH..len]));
+    }
+    sum
+}
+
+/// The same, with nothing beside, as a function of its own: in line, loops that hardly ever run would be half of
+/// the code. It makes its own origin: one that is passed in memory would have to be put there for every lane.
+#[cold]
+#[inline(never)]
+fn rare_total<S: Simd, A: Element, I: Input<A>, const MODE: u8>(
+    simd: S,
+    input: I,
+    x: &[A],
+    len: usize,
+    out: &mut [A],
+    peaks: Peaks<A>,
+) -> (Wide, f64) {
+    simd.vectorize(
+        #[inline(always)]
+        || {
+            let (x, top) = ((x, len), A::Lanes::<S>::fill(simd, peaks.chunk));
+            let origin = peaks.origin(simd, input).of_first(simd);
+            let beside = |_| ();
+            if MODE == mode::COUNT && I::PLAIN && origin.shift.is_none() {
+                let origin = origin.without_shift();
+                return total_from::<S, A, I, MODE>(simd, input, x, out, top, origin, x.0, beside);
+            }
+            total_from::<S, A, I, MODE>(simd, input, x, out, top, origin, x.0, beside)
+        },
+    )
 }
 
 #[inline(always)]
@@ -131,11 +192,12 @@ fn total_from<S: Simd, A: Element, I: Input<A>, const MODE: u8>(
     out: &mut [A],
     top: A::Lanes<S>,
     origin: Origin<A::Lanes<S>>,
-    mut beside: impl FnMut(usize),
+    ahead: &[A],
+    mut beside: impl FnMut(A::Lanes<S>),
 ) -> (Wide, f64) {
     let width = A::WIDTH;
     let zero = A::Lanes::<S>::fill(simd, A::zero());
-    let x = &all[..len];
+    let (x, ahead) = (&all[..len], &ahead[..len]);
     let sum = if x.len() <= SHORT {
         let (mut all_p, mut scales) = ([A::zero(); SHORT], [A::zero(); SHORT]);
         let places = all_p.chunks_exact_mut(width).zip(scales.chunks_exact_mut(width));
@@ -145,7 +207,7 @@ fn total_from<S: Simd, A: Element, I: Input<A>, const MODE: u8>(
             let parts = e.parts();
             parts.0.store(p);
             parts.1.store(scale);
-            if MODE == mode::STORE {
+            if const { MODE == mode::STORE } {
                 store_part::<S, A>(e.high, &mut out[i * width..][..vector.len()]);
             }
         }
@@ -155,22 +217,28 @@ fn total_from<S: Simd, A: Element, I: Input<A>, const MODE: u8>(
         for (i, block) in x.chunks(BLOCK * width).enumerate() {
             let start = i * BLOCK * width;
             let mut accumulator = Accumulator::<_, MODE>::new(zero);
-            let mut vectors = block.chunks_exact(width);
-            for (j, vector) in vectors.by_ref().enumerate() {
-                constants_stay_in_memory::<MODE>();
-                beside(start + j * width);
-                let x = A::Lanes::<S>::load(simd, vector);
-                let e = term::<S, A, I, MODE>(simd, input, x, top, origin);
-                if MODE == mode::STORE {
-                    let at = start + j * width;
-                    e.high.store(&mut out[at..at + width]);
+            let (whole, vector) = block.split_at(block.len() / width * width);
+            let place = start..start + whole.len();
+            let vectors = whole.chunks_exact(width).zip(ahead[place.clone()].chunks_exact(width));
+            if const { MODE == mode::STORE } {
+                for ((vector, ahead), out) in vectors.zip(out[place].chunks_exact_mut(width)) {
+                    beside(A::Lanes::<S>::load(simd, ahead));
+                    let x = A::Lanes::<S>::load(simd, vector);
+                    let e = term::<S, A, I, MODE>(simd, input, x, top, origin);
+                    e.high.store(out);
+                    accumulator.add(e);
                 }
-                accumulator.add(e);
+            } else {
+                for (vector, ahead) in vectors {
+                    constants_stay_in_memory::<MODE>();
+                    beside(A::Lanes::<S>::load(simd, ahead));
+                    let x = A::Lanes::<S>::load(simd, vector);
+                    accumulator.add(term::<S, A, I, MODE>(simd, input, x, top, origin));
+                }
             }
             constants_stay_in_memory::<MODE>();
-            let vector = vectors.remainder();
             if !vector.is_empty() {
-                beside(len - width);
+                beside(A::Lanes::<S>::load(simd, &ahead[len - width..]));
                 let at = len - vector.len();
                 let these = first(zero, vector.len());
                 let x = match all.get(at..at + width) {
@@ -181,7 +249,7 @@ fn total_from<S: Simd, A: Element, I: Input<A>, const MODE: u8>(
                     None => load_padded::<S, A>(simd, vector, A::neg_infinity()),
                 };
                 let e = term::<S, A, I, MODE>(simd, input, x, top, origin);
-                if MODE == mode::STORE {
+                if const { MODE == mode::STORE } {
                     match out.get_mut(at..at + width) {
                         Some(out) => e.high.store(out),
                         None => store_part::<S, A>(e.high, &mut out[at..len]),
@@ -193,7 +261,7 @@ fn total_from<S: Simd, A: Element, I: Input<A>, const MODE: u8>(
         }
         total.fold::<A>()
     };
-    if MODE != mode::COUNT {
+    if const { MODE != mode::COUNT } {
         return (sum, 0.0);
     }
     let vectors = x.chunks_exact(width);
@@ -213,7 +281,7 @@ fn total_from<S: Simd, A: Element, I: Input<A>, const MODE: u8>(
 /// out of registers. It may not where something unknown might have changed memory.
 #[inline(always)]
 pub(crate) fn constants_stay_in_memory<const MODE: u8>() {
-    if MODE != mode::STORE {
+    if const { MODE != mode::STORE } {
         core::hint::black_box(0u8);
     }
 }
@@ -291,7 +359,6 @@ impl<A: Element, I: Input<A>, const MODE: u8> Kernel for Chunks<'_, A, I, MODE> 
     #[inline(always)]
     fn run<S: Simd>(self, simd: S) {
         let Self { input, x, mut out, sums, of_lane } = self;
-        let of_lane = A::Lanes::<S>::fill(simd, of_lane);
         let lowest = A::Lanes::<S>::fill(simd, A::neg_infinity());
         let (mut rest, mut known) = (x, None);
         for sum in sums {
@@ -304,20 +371,19 @@ impl<A: Element, I: Input<A>, const MODE: u8> Kernel for Chunks<'_, A, I, MODE> 
                 #[inline(always)]
                 || max(simd, input, x),
             );
-            let top = A::Lanes::<S>::fill(simd, max);
-            let origin = origin::<S, A, I>(simd, input, Constants::new(), top, of_lane);
+            let (top, peaks) =
+                (A::Lanes::<S>::fill(simd, max), Peaks { chunk: max, lane: of_lane });
+            let origin = peaks.origin(simd, input);
             let (rest_of_sum, count) = total::<S, A, I, MODE>(
                 simd,
                 input,
                 (x, x.len()),
                 here,
-                top,
+                peaks,
                 origin,
+                ahead,
                 #[inline(always)]
-                |at| {
-                    let x = A::Lanes::<S>::load(simd, &ahead[at..at + A::WIDTH]);
-                    next = input.key(x).at_least(next);
-                },
+                |x| next = input.key(x).at_least(next),
             );
             let (value, low) = input.value(simd, input.key(top));
             let largest = Total::of(exp(value, low, origin)).store()[0];

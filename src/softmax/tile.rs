@@ -46,7 +46,7 @@ pub(super) fn totals<S: Simd, A: Element, I: Input<A>, const MODE: u8>(
     simd: S,
     input: I,
     group: &mut [A],
-    top: A::Lanes<S>,
+    [top, of_lane]: [A::Lanes<S>; 2],
     origin: Origin<A::Lanes<S>>,
 ) -> (Total<S>, A::Lanes<S>) {
     // Most lanes need no shift: a loop of their own.
@@ -54,7 +54,34 @@ pub(super) fn totals<S: Simd, A: Element, I: Input<A>, const MODE: u8>(
         let origin = origin.without_shift();
         return totals_from::<S, A, I, MODE>(simd, input, group, top, origin);
     }
-    totals_from::<S, A, I, MODE>(simd, input, group, top, origin)
+    if !I::PLAIN {
+        return totals_from::<S, A, I, MODE>(simd, input, group, top, origin);
+    }
+    let peaks = &[each::<S, A>(top), each::<S, A>(of_lane)];
+    shifted_totals::<S, A, I, MODE>(simd, input, group, peaks)
+}
+
+/// The same as a function of its own: in line, loops that hardly ever run would be half of the code. It makes its
+/// own origin: one that is passed in memory would have to be put there for every group.
+#[cold]
+#[inline(never)]
+fn shifted_totals<S: Simd, A: Element, I: Input<A>, const MODE: u8>(
+    simd: S,
+    input: I,
+    group: &mut [A],
+    peaks: &[[A; WIDEST]; 2],
+) -> (Total<S>, A::Lanes<S>) {
+    simd.vectorize(
+        #[inline(always)]
+        || {
+            let [top, of_lane] = peaks.each_ref().map(
+                #[inline(always)]
+                |peaks| A::Lanes::<S>::load(simd, &peaks[..A::WIDTH]),
+            );
+            let origin = origin::<S, A, I>(simd, input, Constants::new(), top, of_lane);
+            totals_from::<S, A, I, MODE>(simd, input, group, top, origin)
+        },
+    )
 }
 
 /// The sum of each lane for its logarithm: of all elements where that suffices, and of all but the
@@ -69,9 +96,9 @@ fn totals_for_log<S: Simd, A: Element, I: Input<A>>(
     largest: Total<S>,
 ) -> (Total<S>, A::Lanes<S>) {
     if group.len() / A::WIDTH <= SHORT {
-        return totals::<S, A, I, { mode::COUNT }>(simd, input, group, top, origin);
+        return totals::<S, A, I, { mode::COUNT }>(simd, input, group, [top; 2], origin);
     }
-    let (all, _) = totals::<S, A, I, { mode::ADD }>(simd, input, group, top, origin);
+    let (all, _) = totals::<S, A, I, { mode::ADD }>(simd, input, group, [top; 2], origin);
     let (mut sums, largest) = (all.store(), largest.store());
     let mut enough = true;
     for j in 0..A::WIDTH {
@@ -80,7 +107,7 @@ fn totals_for_log<S: Simd, A: Element, I: Input<A>>(
     if enough {
         return (all, top.splat(0.0));
     }
-    let (rest, counts) = totals::<S, A, I, { mode::COUNT }>(simd, input, group, top, origin);
+    let (rest, counts) = totals::<S, A, I, { mode::COUNT }>(simd, input, group, [top; 2], origin);
     let (rest, mut counts) = (rest.store(), each::<S, A>(counts));
     for j in 0..A::WIDTH {
         if suffices(sums[j], largest[j]) {
@@ -101,7 +128,7 @@ fn totals_from<S: Simd, A: Element, I: Input<A>, const MODE: u8>(
     origin: Origin<A::Lanes<S>>,
 ) -> (Total<S>, A::Lanes<S>) {
     let width = A::WIDTH;
-    let counts = if MODE == mode::COUNT {
+    let counts = if const { MODE == mode::COUNT } {
         count::<S, A, I>(simd, input, group.chunks_exact(width), top)
     } else {
         top.splat(0.0)
@@ -154,7 +181,7 @@ fn next<S: Simd, A: Element, I: Input<A>, const MODE: u8>(
 ) -> Exp<A::Lanes<S>> {
     constants_stay_in_memory::<MODE>();
     let e = term::<S, A, I, MODE>(simd, input, A::Lanes::<S>::load(simd, row), top, origin);
-    if MODE == mode::STORE {
+    if const { MODE == mode::STORE } {
         e.high.store(row);
     }
     e
@@ -219,7 +246,7 @@ pub(super) fn quotients<S: Simd, A: Element, I: Input<A>>(
     top: A::Lanes<S>,
 ) -> (A::Lanes<S>, A::Lanes<S>) {
     let origin = origin::<S, A, I>(simd, input, Constants::new(), top, top);
-    let (total, _) = totals::<S, A, I, { mode::STORE }>(simd, input, group, top, origin);
+    let (total, _) = totals::<S, A, I, { mode::STORE }>(simd, input, group, [top; 2], origin);
     let inverse = inverse(total);
     let Some(crowned) = crowned::<S, A, I>(simd, input, total, top, origin) else {
         return inverse;

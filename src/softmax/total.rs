@@ -56,7 +56,7 @@ impl<V: Lane, const MODE: u8> Accumulator<V, MODE> {
         let next = self.sum + e.high;
         let part = next - self.sum;
         let mut error = e.without(part);
-        if !Self::ALL {
+        if const { !Self::ALL } {
             error = (self.sum - (next - part)) + error;
         }
         self.error = self.error + error;
@@ -116,7 +116,7 @@ impl<S: Simd> Total<S> {
 
     #[inline(always)]
     pub(crate) fn plus<A: Element>(self, other: Self) -> Self {
-        if single::<A>() {
+        if const { single::<A>() } {
             let first = self.first.high + other.first.high;
             return Self::double(first, self.rest.high + other.rest.high);
         }
@@ -130,7 +130,7 @@ impl<S: Simd> Total<S> {
     #[inline(always)]
     pub(crate) fn fold<A: Element>(self) -> Wide {
         let (mut highs, mut lows) = ([0.0; 8], [0.0; 8]);
-        if single::<A>() {
+        if const { single::<A>() } {
             (self.first.high + self.rest.high).store(&mut highs);
             for half in [4, 2, 1] {
                 for j in 0..half {
@@ -202,15 +202,14 @@ impl<S: Simd> Total<S> {
 }
 
 /// Whether the elements are `f32`; known when this is compiled.
-#[inline(always)]
-pub(crate) fn single<A>() -> bool {
+pub(crate) const fn single<A>() -> bool {
     size_of::<A>() == 4
 }
 
 /// One addition of sums in the precision that the element type needs.
 #[inline(always)]
 pub(crate) fn add<A: Element>(a: Wide, b: Wide) -> Wide {
-    if single::<A>() { Wide::from(a.high + b.high) } else { a.plus(b) }
+    if const { single::<A>() } { Wide::from(a.high + b.high) } else { a.plus(b) }
 }
 
 /// An accumulator of one lane alone, term after term; the same bits as in a vector. The terms are
@@ -231,5 +230,5 @@ pub(crate) fn total_in_order<A: Element, const MODE: u8>(p: &[A], scales: &[A]) 
         sum = next;
     }
     let (sum, error) = ((sum - start).to_f64(), error.to_f64());
-    if single::<A>() { Wide::from(sum + error) } else { Wide::sum(sum, error) }
+    if const { single::<A>() } { Wide::from(sum + error) } else { Wide::sum(sum, error) }
 }

@@ -46,7 +46,7 @@ impl<A: Element> Kernel for Block<'_, '_, A> {
     fn run<S: Simd>(self, simd: S) {
         // With 32 registers a tile of four panels uses each broadcast four times, and has the sums that two
         // multiply-adds a cycle need: 24, with 4 weights and 1 input.
-        if A::Lanes::<S>::fill(simd, A::zero()).has_room() {
+        if A::Lanes::<S>::HAS_ROOM {
             self.multiply::<S, 4, 4>(simd);
         } else {
             self.multiply::<S, 1, 2>(simd);

@@ -246,10 +246,10 @@ impl<A: Element, const LOG: bool> Stream<'_, '_, A, LOG> {
                 };
                 let x = A::Lanes::<S>::load(simd, x);
                 let e = term::<S, A, Plain, MODE>(simd, Plain, x, top, origin);
-                if MODE == mode::STORE {
+                if const { MODE == mode::STORE } {
                     e.high.store(&mut outs[r][start..start + A::WIDTH]);
                 }
-                if MODE == mode::COUNT {
+                if const { MODE == mode::COUNT } {
                     count = count + Lane::select(x.eq(top), x.splat(1.0), x.splat(0.0));
                 }
                 sum.add(e);
@@ -257,7 +257,7 @@ impl<A: Element, const LOG: bool> Stream<'_, '_, A, LOG> {
             let (sum, error) = sum.parts();
             sum.store(&mut sums[place.clone()]);
             error.store(&mut errors[place.clone()]);
-            if MODE == mode::COUNT {
+            if const { MODE == mode::COUNT } {
                 let old = A::Lanes::<S>::load(simd, &counts[place.clone()]);
                 (old + count).store(&mut counts[place]);
             }
@@ -290,7 +290,7 @@ impl<A: Element, const LOG: bool> Stream<'_, '_, A, LOG> {
             );
             let x = A::Lanes::<S>::load(simd, &padded[..A::WIDTH]);
             let e = term::<S, A, Plain, MODE>(simd, Plain, x, at(simd, &known.tops, v), origin);
-            if MODE == mode::STORE {
+            if const { MODE == mode::STORE } {
                 e.high.store(&mut padded[..A::WIDTH]);
                 copy_short(&padded[..out.len()], out);
             }
