@@ -37,6 +37,7 @@
 
 mod along;
 mod backward;
+mod chunk;
 mod columns;
 mod compiled;
 mod exp;

@@ -2,12 +2,13 @@
 
 use fearless_simd::Simd;
 
+use super::chunk::{Peaks, total};
 use super::exp::Constants;
 use super::finish::{crowned, inverse, largest, logarithm, nearest, quotient};
 use super::input::Input;
 use super::lane::{crown_all, difference, map, overwrite};
 use super::max::{max, of_vector};
-use super::sum::{Peaks, SHORT, chunk, each, mode, origin, suffices, total};
+use super::sum::{SHORT, chunk, each, mode, origin, suffices};
 use super::total::{Total, WIDEST};
 use super::wide::Wide;
 use crate::element::Element;
