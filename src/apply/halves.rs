@@ -20,6 +20,8 @@ pub(super) const fn are_there<A: Element, O: Op, S: Simd>() -> bool {
         Halved::No => false,
         Halved::Double => !A::Lanes::<S>::SINGLE,
         Halved::Both | Halved::Wide => true,
+        Halved::Few => A::Lanes::<S>::SINGLE && !A::Lanes::<S>::HAS_ROOM,
+        Halved::DoubleAndFew => !A::Lanes::<S>::SINGLE || !A::Lanes::<S>::HAS_ROOM,
     };
     some && A::Lanes::<S>::IS_FUSED
 }

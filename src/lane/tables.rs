@@ -9,6 +9,19 @@ use fearless_simd::{Simd, SimdBase, SimdInto, f32x16, f64x8, u32x16, u64x8};
 #[repr(align(32))]
 pub struct Octaves<const N: usize>(pub(crate) [[f32; 8]; N]);
 
+impl<const N: usize> Octaves<N> {
+    /// Some of the rows.
+    pub(crate) const fn of(rows: &[[f32; 8]], which: [usize; N]) -> Self {
+        let mut some = [[0.0; 8]; N];
+        let mut i = 0;
+        while i < N {
+            some[i] = rows[which[i]];
+            i += 1;
+        }
+        Self(some)
+    }
+}
+
 /// For each row the entries that the low three bits of each lane of `index` name.
 #[inline(always)]
 pub(super) fn pick<S: Simd, const N: usize>(
@@ -22,17 +35,19 @@ pub(super) fn pick<S: Simd, const N: usize>(
         let level = simd.level();
         if let Some(token) = level.as_avx512() {
             let index: u32x16<_> = <[u32; 16]>::from(index).simd_into(token);
-            return core::array::from_fn(
-                #[inline(always)]
-                |i| <[f32; 16]>::from(x86::pick_16(token, index, &table.0[i])).simd_into(simd),
-            );
+            let mut all = [f32x16::splat(simd, 0.0); N];
+            for (to, row) in all.iter_mut().zip(&table.0) {
+                *to = <[f32; 16]>::from(x86::pick_16(token, index, row)).simd_into(simd);
+            }
+            return all;
         }
         if let Some(token) = level.as_avx2() {
             let index: u32x16<_> = <[u32; 16]>::from(index).simd_into(token);
-            return core::array::from_fn(
-                #[inline(always)]
-                |i| <[f32; 16]>::from(x86::pick_8_twice(token, index, &table.0[i])).simd_into(simd),
-            );
+            let mut all = [f32x16::splat(simd, 0.0); N];
+            for (to, row) in all.iter_mut().zip(&table.0) {
+                *to = <[f32; 16]>::from(x86::pick_8_twice(token, index, row)).simd_into(simd);
+            }
+            return all;
         }
     }
     #[cfg(any(target_arch = "aarch64", target_arch = "wasm32"))]

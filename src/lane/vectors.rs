@@ -268,7 +268,13 @@ macro_rules! lanes {
             ) -> [Self; N] {
                 // The lowest bits of the exponent, then the leading bit of the mantissa.
                 let $index = self.0.to_bits() >> ($mantissa - 1);
-                $pick
+                let picked = $pick;
+                // By a loop: `map` of an array is sometimes a call.
+                let mut all = [self; N];
+                for (to, picked) in all.iter_mut().zip(picked) {
+                    *to = Self(picked);
+                }
+                all
             }
 
             #[inline(always)]
@@ -332,7 +338,7 @@ lanes! {
     mantissa 23, bias 127, sqrt_half 0x3f35_04f3,
     constant |single, _double| single,
     table |single, _double| single,
-    pick |index, rows| tables::pick(index, rows).map(Singles),
+    pick |index, rows| tables::pick(index, rows),
     single true,
     double Doubles |x, kernel| {
         let (low, high) = x.0.widen();
@@ -375,7 +381,7 @@ lanes! {
     mantissa 52, bias 1023, sqrt_half 0x3fe6_a09e_667f_3bcd,
     constant |_single, double| double,
     table |_single, double| double,
-    pick |index, rows| tables::pick_double(index, rows).map(Doubles),
+    pick |index, rows| tables::pick_double(index, rows),
     single false,
     double Doubles |x, kernel| kernel.call(x),
     ends |simd, from| {

@@ -2,8 +2,8 @@
 
 use super::Pair;
 use super::exp::{Q_SHORT_SINGLE, split_careful};
-use super::poly::{double, horner, monic, paired};
-use crate::lane::{Lane, Mask, Octaves};
+use super::poly::{double, horner, horner_on, monic, paired};
+use crate::lane::{Half, Lane, Mask, Octaves};
 
 /// `Φ(−a) = e^(-a²/2) TAIL_FACTOR N(a) / D(a)` for `a` in `[0, 14.5]`, for `f32` values in `f64` lanes, made by
 /// `tools/rational.py gelu`: degrees 4 over 5, leading coefficients 1, relative error 2^-27.26.
@@ -30,7 +30,7 @@ const TAIL_POWER: [f64; 7] = [
 /// `−½ e^(a²/2) Φ(−a) = c₁ + d p(d)` with `d = a − c₀`, for `f32`: a column for each half octave of
 /// `a + 1`, in it `c₀`, `c₁`, which is the value there to 2^-30, and the coefficients of `p`, made by
 /// `tools/octaves.py gelu 7`: relative error 2^-27.7.
-static TAIL_SINGLE: Octaves<10> = Octaves([
+const TAIL_SINGLE: [[f32; 8]; 10] = [
     [1.4999838, 2.4999752, 4.0000443, 6.0000467, 9.000083, 12.749891, 0.25000232, 0.7500087],
     [
         -0.102891065,
@@ -122,7 +122,12 @@ static TAIL_SINGLE: Octaves<10> = Octaves([
         -0.00038865866,
         -0.00014662064,
     ],
-]);
+];
+
+/// What the first half of `f32` [`gelu`] needs: `c₀` and the last coefficients.
+static FIRST_HALF: Octaves<5> = Octaves::of(&TAIL_SINGLE, [0, 6, 7, 8, 9]);
+/// What the second needs.
+static SECOND_HALF: Octaves<6> = Octaves::of(&TAIL_SINGLE, [0, 1, 2, 3, 4, 5]);
 /// `q` in `−2 e^(−v/2) = −2 + v + v² q(v)` for `|v| <= ln 2`: that of the exponential of `−v / 2`, exactly.
 const POWER_SINGLE: [f32; 5] = [
     Q_SHORT_SINGLE[0] * -0.5,
@@ -229,15 +234,24 @@ fn scaled_tail<V: Lane>(a: V) -> Pair<V> {
     q.times_pair(g)
 }
 
-/// `x Φ(x)` of `f32` values, within 0.87 ULP: everything but the last steps in pairs of `f32`.
+/// `|x|` where it matters to `x Φ(x)`, its square, and `−a²/2` as a multiple of ln 2, with two to that power.
 #[inline(always)]
-fn gelu_single<V: Lane>(x: V) -> V {
-    let (a, above) = (x.abs().at_most(x.splat(14.5)), x.at_least(x.splat(0.0)));
-    // −2 e^(−a²/2) = (high + low) 2^k.
+fn gauss_single<V: Lane>(x: V) -> (V, V, V, V) {
+    let a = x.abs().at_most(x.splat(14.5));
     let square = a * a;
-    let square_low = a.mul_sub(a, square);
-    const OFFSET: i32 = 64;
     let (k, scale) = square.split_scale(x.splat(-0.5 * core::f64::consts::LOG2_E), OFFSET);
+    (a, square, k, scale)
+}
+
+/// The power of two that numbers stand above the result, so that they are normal numbers.
+const OFFSET: i32 = 64;
+
+/// `x Φ(x)` of `f32` values, within 0.87 ULP: everything but the last steps in pairs of `f32`. Here
+/// `−2 e^(−a²/2) = (high + low) 2^k`, and the sum of the last terms of the polynomial.
+#[inline(always)]
+pub(crate) fn begin_gelu<V: Lane>(x: V) -> Half<V> {
+    let (a, square, k, _) = gauss_single(x);
+    let square_low = a.mul_sub(a, square);
     // Twice ln 2, its first part so short that the difference is exact.
     let v_high = k.mul_add(x.splat(2.0 * 0.69314575), square);
     let v_low = k.mul_add(x.splat(2.0 * 1.4286068e-6), square_low);
@@ -245,10 +259,19 @@ fn gelu_single<V: Lane>(x: V) -> V {
     let rest = (v * v).mul_add(v.poly(&POWER_SINGLE, &[0.0]), v_low);
     let high = v_high - 2.0;
     let low = (v_high - (high + 2.0)) + rest;
+    let [centre, c @ ..] = (a + 1.0).pick_by_half_octave(&FIRST_HALF);
+    [high, low, horner(a - centre, &c)]
+}
+
+/// The rest of [`begin_gelu`].
+#[inline(always)]
+pub(crate) fn finish_gelu<V: Lane>(x: V, [high, low, sum]: Half<V>) -> V {
+    let (a, _, _, scale) = gauss_single(x);
+    let above = x.at_least(x.splat(0.0));
     // −½ e^(a²/2) Φ(−a) = m + m_low.
-    let [centre, first, c @ ..] = (a + 1.0).pick_by_half_octave(&TAIL_SINGLE);
+    let [centre, first, c @ ..] = (a + 1.0).pick_by_half_octave(&SECOND_HALF);
     let d = a - centre;
-    let p = horner(d, &c);
+    let p = horner_on(sum, d, &c);
     let m = d.mul_add(p, first);
     let m_low = d.mul_add(p, first - m);
     let y = high * m;
@@ -258,11 +281,11 @@ fn gelu_single<V: Lane>(x: V) -> V {
     y.neg_mul_add(x.splat(2f64.powi(-OFFSET)), above)
 }
 
-/// `x Φ(x)`, within 0.63 ULP (f32), 0.9 ULP (f64) over the whole line, subnormal results included; −0 at −∞.
+/// `x Φ(x)`, within 0.87 ULP (f32), 0.9 ULP (f64) over the whole line, subnormal results included; −0 at −∞.
 #[inline(always)]
 pub(crate) fn gelu<V: Lane>(x: V) -> V {
     if V::SINGLE {
-        return gelu_single(x);
+        return finish_gelu(x, begin_gelu(x));
     }
     let a = x.abs().at_most(x.splat(38.8));
     let square = Pair::product(a * 0.5, a);

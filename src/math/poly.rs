@@ -135,6 +135,16 @@ pub(crate) fn horner<V: Lane, const N: usize>(x: V, c: &[V; N]) -> V {
     sum
 }
 
+/// The same where the terms behind these have the sum `sum · x^N`.
+#[inline(always)]
+pub(crate) fn horner_on<V: Lane, const N: usize>(sum: V, x: V, c: &[V; N]) -> V {
+    let mut sum = sum;
+    for &c in c.iter().rev() {
+        sum = sum.mul_add(x, c);
+    }
+    sum
+}
+
 /// `c(0) + c(1) x + …`, `len` terms, in pairs, by Horner's rule in `x2`, the square of `x`.
 #[inline(always)]
 pub(crate) fn by_squares<V: Lane>(x: V, x2: V, len: usize, c: impl Fn(usize) -> V + Copy) -> V {

@@ -3,7 +3,7 @@
 use super::Pair;
 use super::exp::{Split, split, split_careful};
 use super::gate::{HALVES_OFFSET, halves};
-use super::poly::{self, double, horner, monic_horner};
+use super::poly::{self, double, horner, horner_on, monic_horner};
 use super::wide::{Grade, wide};
 use crate::lane::{Half, Lane, Octaves};
 
@@ -68,7 +68,7 @@ pub(crate) fn tanh_wide<W: Lane>(x: W) -> W {
 /// `tanh a = e + d p(d)` with `d = a − c₀` and `e = c₁ a + c₂`, for `a` in `[0, 9.08]` in `f32`: a column for each half
 /// octave of `1 + 1.65 a`, in it `c₀`, `c₁`, `c₂` and the coefficients of `p`, made by `tools/octaves.py tanh 7`. At the
 /// lower end `e` is `a`, elsewhere `tanh c₀`, which is an `f32` number to 2^-32; relative error 2^-28.7.
-static BY_OCTAVE: Octaves<11> = Octaves([
+const BY_OCTAVE: [[f32; 8]; 11] = [
     [0.9090864, 1.5151503, 2.4241836, 3.6358666, 5.4600663, 8.317766, 0.0, 0.4545474],
     [0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 1.0, 0.0],
     [0.72069347, 0.9078488, 0.9844397, 0.99861115, 0.9999638, 0.9999999, 0.0, 0.4256298],
@@ -152,38 +152,61 @@ static BY_OCTAVE: Octaves<11> = Octaves([
         0.022414137,
         0.05274858,
     ],
-]);
+];
+
+/// What the first half of [`tanh`] needs: `c₀` and the last coefficients.
+static FIRST_HALF: Octaves<5> = Octaves::of(&BY_OCTAVE, [0, 7, 8, 9, 10]);
+/// The rest; `c₁` is 1 in the first column and 0 elsewhere.
+static SECOND_HALF: Octaves<5> = Octaves::of(&BY_OCTAVE, [2, 3, 4, 5, 6]);
 
 /// The hyperbolic tangent, within 0.67 ULP (f32), 0.84 ULP (f64) over the whole line; keeps the sign of zero.
 #[inline(always)]
 pub fn tanh<V: Lane>(x: V) -> V {
-    if V::SINGLE { tanh_single(x) } else { finish(x, begin(x)) }
+    finish(x, begin(x))
 }
 
-/// The exponential in [`tanh`] of `f64` lanes.
+/// The exponential in [`tanh`] of `f64` lanes, half of the polynomial in `f32` ones.
 #[inline(always)]
 pub(crate) fn begin<V: Lane>(x: V) -> Half<V> {
+    if V::SINGLE {
+        return begin_single(x);
+    }
     let e = split(argument(x), None, 0);
     [e.p, e.low, e.scale]
 }
 
-/// The quotient in [`tanh`] of `f64` lanes.
+/// The quotient in [`tanh`] of `f64` lanes, the other half of the polynomial in `f32` ones.
 #[inline(always)]
 pub(crate) fn finish<V: Lane>(x: V, [p, low, scale]: Half<V>) -> V {
+    if V::SINGLE {
+        return finish_single(x, [p, low, scale]);
+    }
     let (quotient, inverse, remainder) = divided(Split { p, low, scale });
     inverse.mul_add(remainder, quotient).copysign(x)
 }
 
-/// [`tanh`] of `f32` values: one of eight polynomials, of which only the last step rounds where it counts.
+/// Beyond, the last polynomial is 1.
 #[inline(always)]
-fn tanh_single<V: Lane>(x: V) -> V {
-    // Beyond, the last polynomial is 1.
-    let a = x.abs().at_most(x.splat(9.08));
-    let one = x.splat(1.0);
-    let [centre, slope, start, p @ ..] =
-        a.mul_add(x.splat(1.65), one).pick_by_half_octave(&BY_OCTAVE);
+fn argument_single<V: Lane>(x: V) -> V {
+    x.abs().at_most(x.splat(9.08))
+}
+
+/// [`tanh`] of `f32` values: one of eight polynomials, of which only the last step rounds where it counts. Its
+/// argument, the sum of the last terms, and what chooses it.
+#[inline(always)]
+fn begin_single<V: Lane>(x: V) -> Half<V> {
+    let a = argument_single(x);
+    let place = a.mul_add(x.splat(1.65), x.splat(1.0));
+    let [centre, p @ ..] = place.pick_by_half_octave(&FIRST_HALF);
     let d = a - centre;
-    d.mul_add(horner(d, &p), a.mul_add(slope, start)).copysign(x)
+    [d, horner(d, &p), place]
+}
+
+#[inline(always)]
+fn finish_single<V: Lane>(x: V, [d, sum, place]: Half<V>) -> V {
+    let [start, p @ ..] = place.pick_by_half_octave(&SECOND_HALF);
+    let e = V::select(place.lt(x.splat(1.5)), argument_single(x), start);
+    d.mul_add(horner_on(sum, d, &p), e).copysign(x)
 }
 
 /// The same to 2^-31, and nearer to ±1 beyond 9.2: for the square and for `x − tanh(x)`.
