@@ -45,18 +45,33 @@ pub(crate) fn total<S: Simd, A: Element, I: Input<A>, const MODE: u8>(
     out: &mut [A],
     peaks: Peaks<A>,
     origin: Origin<A::Lanes<S>>,
-    ahead: &[A],
-    mut beside: impl FnMut(A::Lanes<S>),
+    (ahead, mut beside): (&[A], impl FnMut(A::Lanes<S>)),
 ) -> (Wide, f64) {
     let top = A::Lanes::<S>::fill(simd, peaks.chunk);
     if const { MODE != mode::COUNT && !I::PLAIN } {
         let origin = origin.of_first(simd);
-        return total_from::<S, A, I, MODE>(simd, input, (x, len), out, top, origin, ahead, beside);
+        return total_from::<S, A, I, MODE>(
+            simd,
+            input,
+            (x, len),
+            out,
+            top,
+            origin,
+            (ahead, beside),
+        );
     }
     // Most lanes need no shift, and no count: a loop of their own.
     if MODE != mode::COUNT && origin.shift.is_none() {
         let origin = origin.of_first(simd).without_shift();
-        return total_from::<S, A, I, MODE>(simd, input, (x, len), out, top, origin, ahead, beside);
+        return total_from::<S, A, I, MODE>(
+            simd,
+            input,
+            (x, len),
+            out,
+            top,
+            origin,
+            (ahead, beside),
+        );
     }
     let sum = rare_total::<S, A, I, MODE>(simd, input, x, len, out, peaks);
     if len > SHORT {
@@ -88,9 +103,17 @@ fn rare_total<S: Simd, A: Element, I: Input<A>, const MODE: u8>(
             let beside = |_| ();
             if MODE == mode::COUNT && I::PLAIN && origin.shift.is_none() {
                 let origin = origin.without_shift();
-                return total_from::<S, A, I, MODE>(simd, input, x, out, top, origin, x.0, beside);
+                return total_from::<S, A, I, MODE>(
+                    simd,
+                    input,
+                    x,
+                    out,
+                    top,
+                    origin,
+                    (x.0, beside),
+                );
             }
-            total_from::<S, A, I, MODE>(simd, input, x, out, top, origin, x.0, beside)
+            total_from::<S, A, I, MODE>(simd, input, x, out, top, origin, (x.0, beside))
         },
     )
 }
@@ -103,8 +126,7 @@ fn total_from<S: Simd, A: Element, I: Input<A>, const MODE: u8>(
     out: &mut [A],
     top: A::Lanes<S>,
     origin: Origin<A::Lanes<S>>,
-    ahead: &[A],
-    mut beside: impl FnMut(A::Lanes<S>),
+    (ahead, mut beside): (&[A], impl FnMut(A::Lanes<S>)),
 ) -> (Wide, f64) {
     let width = A::WIDTH;
     let zero = A::Lanes::<S>::fill(simd, A::zero());

@@ -92,9 +92,11 @@ impl<A: Element> Lanes<'_, A> {
             out,
             peaks,
             peaks.origin(simd, input),
-            ahead,
-            #[inline(always)]
-            |x| next = input.key(x).at_least(next),
+            (
+                ahead,
+                #[inline(always)]
+                |x| next = input.key(x).at_least(next),
+            ),
         );
         (sum, of_vector(next))
     }
@@ -197,9 +199,11 @@ fn logarithms<S: Simd, A: Element, I: Input<A>>(
                 &mut [],
                 peaks,
                 peaks.origin(simd, input),
-                x.0,
-                #[inline(always)]
-                |_| (),
+                (
+                    x.0,
+                    #[inline(always)]
+                    |_| (),
+                ),
             );
         }
         (sums.0[i], sums.1[i], counts[i]) = (sum.high, sum.low, A::from_f64(count));

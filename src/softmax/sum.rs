@@ -205,9 +205,11 @@ impl<A: Element, I: Input<A>, const MODE: u8> Kernel for Chunks<'_, A, I, MODE> 
                 here,
                 peaks,
                 origin,
-                ahead,
-                #[inline(always)]
-                |x| next = input.key(x).at_least(next),
+                (
+                    ahead,
+                    #[inline(always)]
+                    |x| next = input.key(x).at_least(next),
+                ),
             );
             let (value, low) = input.value(simd, input.key(top));
             let largest = Total::of(exp(value, low, origin)).store()[0];
