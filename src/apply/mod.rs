@@ -135,12 +135,13 @@ pub(crate) fn map<A: Element, D: Dimension, O: Op>(op: O, x: &ArrayRef<A, D>) ->
         && let Some(run) = x.as_slice()
     {
         let job = Job::new();
-        if run.len() <= if O::CHEAP { COPY_CHEAP } else { COPY_MAX } {
-            let mut out = x.to_owned();
-            op.assign(job, run, out.as_slice_mut().expect("the layout of the input"));
-            return out;
-        }
-        let out = op.collect(job, run);
+        let out = if run.len() <= if O::CHEAP { COPY_CHEAP } else { COPY_MAX } {
+            let mut out = run.to_vec();
+            op.assign(job, run, &mut out);
+            out
+        } else {
+            op.collect(job, run)
+        };
         return Array::from_shape_vec(x.raw_dim(), out).expect("as many elements as the input");
     }
     let mut out = new_like(x);
