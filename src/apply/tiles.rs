@@ -4,9 +4,9 @@ use fearless_simd::Simd;
 use ndarray::{ArrayView, ArrayView1, ArrayView2, ArrayViewMut, ArrayViewMut2, Axis, Dimension};
 
 use crate::element::Element;
-use crate::lane::{Job, Kernel, LaneIo, SQUARE, run_fused};
+use crate::lane::{Job, Kernel, LaneIo, SQUARE, run};
 
-/// A function of lanes side by side, for jobs that are [fused](Job::is_fused).
+/// A function of lanes side by side.
 pub trait Columns<A>: Sync {
     /// What the call that it belongs to has captured.
     fn job(&self) -> Job;
@@ -319,7 +319,7 @@ fn short_lanes<A: Element, const WIDTH: usize>(
             if x.len() == group {
                 if in_squares::<A>(len) {
                     let to = tile.as_flattened_mut();
-                    run_fused(f.job(), Transpose { from: x, size: (WIDTH, len), to });
+                    run(f.job(), Transpose { from: x, size: (WIDTH, len), to });
                     continue;
                 }
                 for j in 0..WIDTH {
@@ -341,7 +341,7 @@ fn short_lanes<A: Element, const WIDTH: usize>(
             if out.len() == group {
                 if in_squares::<A>(len) {
                     let from = tile.as_flattened();
-                    run_fused(f.job(), Transpose { from, size: (len, WIDTH), to: out });
+                    run(f.job(), Transpose { from, size: (len, WIDTH), to: out });
                     continue;
                 }
                 for j in 0..WIDTH {

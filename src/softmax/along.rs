@@ -23,8 +23,6 @@ fn walk<'a, A: Element, D: Dimension>(
     tile: Option<&'a dyn Columns<A>>,
 ) {
     let mut stat = stats(&out.raw_dim(), axis, ());
-    // Where a fused step is emulated, that is where all time goes: one lane after the other is less code.
-    let tile = tile.filter(|tile| tile.job().is_fused());
     let walk = Walk {
         x: x.map(|x| x.view()),
         other: other.map(|other| other.view()),

@@ -14,7 +14,7 @@ use super::tile::{Groups, logarithms, quotients, totals};
 use super::total::{Total, WIDEST};
 use crate::apply::{Columns, GROUPS, map_rows, read_rows, write_rows};
 use crate::element::Element;
-use crate::lane::{Job, Kernel, Lane, LaneIo, run_fused};
+use crate::lane::{Job, Kernel, Lane, LaneIo, run, run_fused};
 
 /// The softmax, or its logarithm, of columns.
 #[derive(Clone, Copy)]
@@ -29,11 +29,12 @@ impl<A: Element, I: Input<A>, const LOG: bool> Columns<A> for Along<I, LOG> {
     }
 
     fn groups(&self, groups: &mut [A], len: usize) {
-        run_fused(self.job, Groups::<'_, A, I, LOG> { input: self.input, groups, len });
+        run(self.job, Groups::<'_, A, I, LOG> { input: self.input, groups, len });
     }
 
     fn rows(&self, x: Option<&[A]>, out: &mut [A], len: usize) -> bool {
-        if len > chunk::<A>() {
+        // Where a fused step is emulated, that is where all time goes: longer lanes go one by one, which is less code.
+        if len > chunk::<A>() || !self.job.is_fused() {
             return false;
         }
         run_fused(self.job, Rows::<'_, A, I, LOG> { input: self.input, x, out, len });
@@ -42,7 +43,7 @@ impl<A: Element, I: Input<A>, const LOG: bool> Columns<A> for Along<I, LOG> {
 
     fn takes(&self, len: usize) -> bool {
         // Long columns of products are rare: not worth the code.
-        I::PLAIN || len <= chunk::<A>()
+        self.job.is_fused() && (I::PLAIN || len <= chunk::<A>())
     }
 
     fn width(&self, len: usize) -> usize {
