@@ -226,21 +226,38 @@ fn multiply<S: Simd, A: Element, const R: usize, const P: usize>(
     }
     let mut sums = [[A::Lanes::<S>::fill(simd, A::zero()); P]; R];
     let (x, _) = x.as_chunks::<R>();
-    // A few steps at a time: one check of bounds and one jump for all of them.
-    let (stretches, rest) = x.as_chunks::<STRETCH>();
-    let whole = stretches.len() * STRETCH * A::WIDTH;
-    for (index, x) in stretches.iter().enumerate() {
-        let at = index * STRETCH * A::WIDTH;
-        let weights = weights.map(|w| &w[at..at + STRETCH * A::WIDTH]);
+    let weights = weights.map(|w| &w[..x.len() * A::WIDTH]);
+    if const { A::Lanes::<S>::HAS_ROOM } {
         for (step, x) in x.iter().enumerate() {
-            let weights = weights.map(|w| &w[step * A::WIDTH..(step + 1) * A::WIDTH]);
+            let mut w = [A::Lanes::<S>::fill(simd, A::zero()); P];
+            for (w, weights) in w.iter_mut().zip(&weights) {
+                *w = A::Lanes::<S>::load(simd, &weights[step * A::WIDTH..(step + 1) * A::WIDTH]);
+            }
+            for (sums, &x) in sums.iter_mut().zip(x) {
+                let x = A::Lanes::<S>::fill(simd, x);
+                for (sum, &w) in sums.iter_mut().zip(&w) {
+                    *sum = w.mul_add(x, *sum);
+                }
+            }
+        }
+    } else {
+        // A few steps at a time: one check of bounds and one jump for all of them. Sums that fill 32 registers the
+        // compiler would put into memory after each of them.
+        let (stretches, rest) = x.as_chunks::<STRETCH>();
+        let whole = stretches.len() * STRETCH * A::WIDTH;
+        for (index, x) in stretches.iter().enumerate() {
+            let at = index * STRETCH * A::WIDTH;
+            let weights = weights.map(|w| &w[at..at + STRETCH * A::WIDTH]);
+            for (step, x) in x.iter().enumerate() {
+                let weights = weights.map(|w| &w[step * A::WIDTH..(step + 1) * A::WIDTH]);
+                multiply_add::<S, A, R, P>(simd, x, weights, &mut sums);
+            }
+        }
+        for (step, x) in rest.iter().enumerate() {
+            let at = whole + step * A::WIDTH;
+            let weights = weights.map(|w| &w[at..at + A::WIDTH]);
             multiply_add::<S, A, R, P>(simd, x, weights, &mut sums);
         }
-    }
-    for (step, x) in rest.iter().enumerate() {
-        let at = whole + step * A::WIDTH;
-        let weights = weights.map(|w| &w[at..at + A::WIDTH]);
-        multiply_add::<S, A, R, P>(simd, x, weights, &mut sums);
     }
     for (sums, row) in sums.iter().zip(out) {
         let width = row.len();
