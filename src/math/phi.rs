@@ -126,8 +126,10 @@ const TAIL_SINGLE: [[f32; 8]; 10] = [
 
 /// What the first half of `f32` [`gelu`] needs: `c₀` and the last coefficients.
 static FIRST_HALF: Octaves<5> = Octaves::of(&TAIL_SINGLE, [0, 6, 7, 8, 9]);
-/// What the second needs.
-static SECOND_HALF: Octaves<6> = Octaves::of(&TAIL_SINGLE, [0, 1, 2, 3, 4, 5]);
+/// What the second needs besides `c₀`.
+static SECOND_HALF: Octaves<5> = Octaves::of(&TAIL_SINGLE, [1, 2, 3, 4, 5]);
+/// `c₀`.
+static CENTRE: Octaves<1> = Octaves::of(&TAIL_SINGLE, [0]);
 /// `q` in `−2 e^(−v/2) = −2 + v + v² q(v)` for `|v| <= ln 2`: that of the exponential of `−v / 2`, exactly.
 const POWER_SINGLE: [f32; 5] = [
     Q_SHORT_SINGLE[0] * -0.5,
@@ -250,6 +252,12 @@ const OFFSET: i32 = 64;
 /// `−2 e^(−a²/2) = (high + low) 2^k`, and the sum of the last terms of the polynomial.
 #[inline(always)]
 pub(crate) fn begin_gelu<V: Lane>(x: V) -> Half<V> {
+    begin_at(x).0
+}
+
+/// The same, and the argument of the polynomial.
+#[inline(always)]
+fn begin_at<V: Lane>(x: V) -> (Half<V>, V) {
     let (a, square, k, _) = gauss_single(x);
     let square_low = a.mul_sub(a, square);
     // Twice ln 2, its first part so short that the difference is exact.
@@ -260,17 +268,24 @@ pub(crate) fn begin_gelu<V: Lane>(x: V) -> Half<V> {
     let high = v_high - 2.0;
     let low = (v_high - (high + 2.0)) + rest;
     let [centre, c @ ..] = (a + 1.0).pick_by_half_octave(&FIRST_HALF);
-    [high, low, horner(a - centre, &c)]
+    let d = a - centre;
+    ([high, low, horner(d, &c)], d)
 }
 
 /// The rest of [`begin_gelu`].
 #[inline(always)]
-pub(crate) fn finish_gelu<V: Lane>(x: V, [high, low, sum]: Half<V>) -> V {
+pub(crate) fn finish_gelu<V: Lane>(x: V, half: Half<V>) -> V {
+    let (a, ..) = gauss_single(x);
+    let [centre] = (a + 1.0).pick_by_half_octave(&CENTRE);
+    finish_at(x, half, a - centre)
+}
+
+#[inline(always)]
+fn finish_at<V: Lane>(x: V, [high, low, sum]: Half<V>, d: V) -> V {
     let (a, _, _, scale) = gauss_single(x);
     let above = x.at_least(x.splat(0.0));
     // −½ e^(a²/2) Φ(−a) = m + m_low.
-    let [centre, first, c @ ..] = (a + 1.0).pick_by_half_octave(&SECOND_HALF);
-    let d = a - centre;
+    let [first, c @ ..] = (a + 1.0).pick_by_half_octave(&SECOND_HALF);
     let p = horner_on(sum, d, &c);
     let m = d.mul_add(p, first);
     let m_low = d.mul_add(p, first - m);
@@ -285,7 +300,8 @@ pub(crate) fn finish_gelu<V: Lane>(x: V, [high, low, sum]: Half<V>) -> V {
 #[inline(always)]
 pub(crate) fn gelu<V: Lane>(x: V) -> V {
     if V::SINGLE {
-        return finish_gelu(x, begin_gelu(x));
+        let (half, d) = begin_at(x);
+        return finish_at(x, half, d);
     }
     let a = x.abs().at_most(x.splat(38.8));
     let square = Pair::product(a * 0.5, a);
