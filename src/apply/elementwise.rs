@@ -70,6 +70,7 @@ impl<A: Element, O: Op> Assign<'_, A, O> {
     }
 }
 
+/// A formula as a function of its own.
 #[inline(never)]
 fn called<S: Simd, O: Op, V: Lane>(simd: S, op: O, x: V) -> V {
     simd.vectorize(

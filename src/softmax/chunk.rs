@@ -33,10 +33,10 @@ impl<A: Element> Peaks<A> {
     }
 }
 
-/// The sum of the exponentials of a chunk, the first `len` elements of `x`, and the count. The origin is that of
-/// the peaks. What follows the chunk is read and, in `out`, overwritten with
-/// anything, where that saves a copy of its tail. `beside` is called with each vector of `ahead`, of which there are as
-/// many elements, in chunks of more than [`SHORT`] elements; the last may overlap the one before.
+/// The sum of the exponentials of a chunk, the first `len` elements of `x`, and the count. The origin is that of the
+/// peaks. What follows the chunk is read and, in `out`, overwritten with anything, where that saves a copy of its tail.
+/// `beside` is called with each vector of `ahead`, of which there are as many elements, in chunks of more than
+/// [`SHORT`]; the last may overlap the one before.
 #[inline(always)]
 pub(crate) fn total<S: Simd, A: Element, I: Input<A>, const MODE: u8>(
     simd: S,
