@@ -6,29 +6,42 @@
 //! A thread outside the pool works itself, from the front of a queue of tasks, while threads of the pool take from
 //! its back, as soon as they are awake: handing everything over and sleeping costs a second wake-up, and both woken
 //! threads may find themselves on one core. Sharing so is never much slower than working alone.
+//!
+//! A thread that is awake still from the call before comes after a microsecond, one that sleeps after 25 to 85. So
+//! small work is shared as long as threads come in time, and tried again now and then ([`Answers`]).
+
+#[cfg(feature = "rayon")]
+use core::sync::atomic::{AtomicU32, Ordering};
 
 use crate::activation::Cost;
 
-/// The smallest number of elements that is worth two threads.
+/// The smallest number of elements that is worth two threads, both awake.
 ///
-/// | cost     | elements | time of one thread |
-/// |----------|----------|--------------------|
-/// | Light    | 512 Ki   | about 50 µs        |
-/// | Moderate | 128 Ki   | about 90 µs        |
-/// | Heavy    | 64 Ki    | about 90 µs        |
-///
-/// A thread of the pool is awake after 25 to 85 µs (2 cores of AMD Zen 3): below these sizes that is most of
-/// the work. `cargo bench --bench parallel` times both sides of each. On two cores of Intel Sapphire Rapids
-/// one and two threads take, back to back, at these sizes 170 and 90 µs (relu), 64 and 39 µs (sigmoid), 77 and
-/// 49 µs (gelu), and at twice these sizes 330 and 159, 120 and 83, 148 and 102 µs.
+/// | cost     | elements | time of one thread | of two |
+/// |----------|----------|--------------------|--------|
+/// | Light    | 128 Ki   | TODO |
+/// | Moderate | 32 Ki    | TODO |
+/// | Heavy    | 16 Ki    | TODO |
 #[cfg(feature = "rayon")]
-const fn threshold(cost: Cost) -> usize {
+const fn least(cost: Cost) -> usize {
     match cost {
-        Cost::Light => 512 << 10,
-        Cost::Moderate => 128 << 10,
-        Cost::Heavy => 64 << 10,
+        Cost::Light => 128 << 10,
+        Cost::Moderate => 32 << 10,
+        Cost::Heavy => LEAST,
     }
 }
+
+/// Fewer elements are never shared, whatever they cost.
+pub(crate) const LEAST: usize = 16 << 10;
+
+/// How many times as many are shared within the pool: what nobody comes for is not waited for there.
+#[cfg(feature = "rayon")]
+const WITHIN: usize = 4;
+
+/// How many times as many are shared in any case: then one thread takes 150 to 600 µs, longer than another needs to
+/// wake up.
+#[cfg(feature = "rayon")]
+const ALWAYS: usize = 16;
 
 /// The number of pieces that `elements` of work should be cut into; 1 means serial.
 ///
@@ -37,16 +50,71 @@ pub(crate) fn pieces(cost: Cost, elements: usize) -> usize {
     pieces_of(cost, elements, 16)
 }
 
-/// The same, with at most so many pieces for each thread. A piece has at least a quarter of the threshold.
+/// The same, with at most so many pieces for each thread. A piece has at least half of the least number.
 #[cfg(feature = "rayon")]
 pub(crate) fn pieces_of(cost: Cost, elements: usize, for_each_thread: usize) -> usize {
-    let threshold = threshold(cost);
-    if elements < threshold || shared::is_inside() {
+    let times = elements / least(cost);
+    if times == 0 || shared::is_inside() {
+        return 1;
+    }
+    let enough = match rayon::current_thread_index() {
+        Some(_) => times >= WITHIN,
+        None => times >= ALWAYS || ANSWERS.are_likely(),
+    };
+    if !enough {
         return 1;
     }
     match rayon::current_num_threads() {
         1 => 1,
-        threads => (elements / (threshold / 4)).clamp(2, for_each_thread * threads),
+        threads => (2 * times).clamp(2, for_each_thread * threads),
+    }
+}
+
+/// Of the threads that were asked in this process.
+#[cfg(feature = "rayon")]
+static ANSWERS: Answers = Answers::new();
+
+/// Whether threads of the pool come before the work is done.
+///
+/// One that sleeps takes longer to wake up than small work takes, and then the caller waits for it, so two misses
+/// in a row are followed by a pause: two, because the first wakes it up. What is lost is 1 % at most, and what is
+/// computed is the same.
+#[cfg(feature = "rayon")]
+struct Answers {
+    misses: AtomicU32,
+    pause: AtomicU32,
+}
+
+#[cfg(feature = "rayon")]
+impl Answers {
+    /// Calls without asking, after the first two misses; up to sixteen times as many after more of them.
+    const PAUSE: u32 = 256;
+
+    const fn new() -> Self {
+        Self { misses: AtomicU32::new(0), pause: AtomicU32::new(0) }
+    }
+
+    fn are_likely(&self) -> bool {
+        // Threads may count one call for two: nothing depends on that.
+        match self.pause.load(Ordering::Relaxed) {
+            0 => true,
+            pause => {
+                self.pause.store(pause - 1, Ordering::Relaxed);
+                false
+            }
+        }
+    }
+
+    fn note(&self, in_time: bool) {
+        if in_time {
+            self.misses.store(0, Ordering::Relaxed);
+            return;
+        }
+        let misses = self.misses.load(Ordering::Relaxed).saturating_add(1);
+        self.misses.store(misses, Ordering::Relaxed);
+        if misses.is_multiple_of(2) {
+            self.pause.store(Self::PAUSE << (misses / 2 - 1).min(4), Ordering::Relaxed);
+        }
     }
 }
 
@@ -110,6 +178,8 @@ mod shared {
     use std::collections::VecDeque;
     use std::sync::{Mutex, PoisonError};
 
+    use super::ANSWERS;
+
     type Task<'a> = Box<dyn FnOnce() + Send + 'a>;
 
     /// How often the caller looks whether the others are done before it sleeps: some tens of microseconds.
@@ -140,16 +210,18 @@ mod shared {
 
     /// Runs the tasks on this thread and `threads − 1` of the pool.
     pub(super) fn run(tasks: Vec<Task<'_>>, threads: usize) {
-        let helpers = threads.min(tasks.len()) - 1;
+        let all = tasks.len();
+        let helpers = threads.min(all) - 1;
         let queue = Mutex::new(VecDeque::from(tasks));
         // No task runs while the lock is held, so nothing that panics does.
         let lock = || queue.lock().unwrap_or_else(PoisonError::into_inner);
-        let done = AtomicUsize::new(0);
+        let (taken, done) = (AtomicUsize::new(0), AtomicUsize::new(0));
         rayon::in_place_scope(|scope| {
             for _ in 0..helpers {
                 scope.spawn(|_| {
                     inside(|| {
                         while let Some(task) = { lock().pop_back() } {
+                            taken.fetch_add(1, Ordering::Relaxed);
                             task();
                         }
                     });
@@ -161,6 +233,8 @@ mod shared {
                     task();
                 }
             });
+            // A smaller part is not worth the call.
+            ANSWERS.note(4 * taken.load(Ordering::Relaxed) >= all);
             for _ in 0..LOOKS {
                 if done.load(Ordering::Acquire) == helpers {
                     break;
@@ -176,7 +250,7 @@ mod tests {
     use core::sync::atomic::{AtomicUsize, Ordering};
     use std::panic::{AssertUnwindSafe, catch_unwind};
 
-    use super::{Tasks, pieces, shared};
+    use super::{Answers, Tasks, pieces, shared};
     use crate::activation::Cost;
 
     const LARGE: usize = 1 << 24;
@@ -230,6 +304,39 @@ mod tests {
             assert!(message.contains("a bad task"), "{message}");
             assert!(done.into_inner() <= 7);
             assert!(!shared::is_inside(), "the caller is out of its task");
+        }
+    }
+
+    /// Calls until threads are asked again.
+    fn pause(answers: &Answers) -> usize {
+        (0..).take_while(|_| !answers.are_likely()).count()
+    }
+
+    #[test]
+    fn two_misses_in_a_row_are_followed_by_a_pause_that_grows() {
+        let answers = Answers::new();
+        for _ in 0..3 {
+            answers.note(false);
+            assert_eq!(pause(&answers), 0, "one miss wakes a thread up");
+            answers.note(true);
+        }
+        for expected in [256, 512, 1024, 2048, 4096, 4096] {
+            answers.note(false);
+            assert_eq!(pause(&answers), 0);
+            answers.note(false);
+            assert_eq!(pause(&answers), expected);
+        }
+        answers.note(true);
+        assert_eq!(pause(&answers), 0);
+    }
+
+    #[test]
+    fn small_work_within_a_pool_stays_on_its_thread() {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(2).build().unwrap();
+        for (cost, least) in [(Cost::Light, 512), (Cost::Moderate, 128), (Cost::Heavy, 64)] {
+            let least = least << 10;
+            assert_eq!(pool.install(|| pieces(cost, least - 1)), 1);
+            assert_eq!(pool.install(|| pieces(cost, least)), 8);
         }
     }
 }
