@@ -3,7 +3,7 @@
 use ndarray::{ArrayView2, Axis};
 
 use super::parallel::{self, Tasks};
-use super::product::{PER_ELEMENT, TILE, block_rows};
+use super::product::{TILE, block_rows, work};
 use crate::activation::Cost;
 use crate::element::Element;
 use crate::lane::Job;
@@ -11,16 +11,18 @@ use crate::lane::Job;
 /// Each block reads all weights: a thread has two where both are of at least so many rows, so that one that is late
 /// holds up the others by less.
 const ROWS: usize = 6 * TILE;
+/// Fewer rows stay together: their layers are cut into columns, so that each thread reads its part of the weights.
+const FEW: usize = 4 * TILE;
 
 /// Calls `f` with blocks of rows of `x`, and with the parts of `memory` and `out` that belong to them: every row has an
 /// equal share of both.
 ///
-/// `work` is the number of multiply-adds of all rows. Where it is large, threads take the blocks, and each stays with its
-/// rows in all that `f` does. A block has at most as many rows as a product packs together, so that what lies between
-/// two layers stays in the cache.
+/// `weights` is the number of multiply-adds for a row. Where there are many for all rows, threads take the blocks, and
+/// each stays with its rows in all that `f` does. A block has at most as many rows as a product packs together, so that
+/// what lies between two layers stays in the cache.
 #[doc(hidden)]
 pub fn blocks_of_rows<A: Element>(
-    work: usize,
+    weights: usize,
     x: ArrayView2<'_, A>,
     memory: &mut [A],
     out: &mut [A],
@@ -31,8 +33,11 @@ pub fn blocks_of_rows<A: Element>(
         return;
     }
     let job = Job::new();
-    let pieces = |for_each| parallel::pieces_of(Cost::Light, work / PER_ELEMENT, for_each);
-    let pieces = if batch < 2 * ROWS * pieces(1) { pieces(1) } else { pieces(2) };
+    let pieces = |for_each| parallel::pieces_of(Cost::Light, work(batch, weights), for_each);
+    let pieces = match if batch < FEW { 1 } else { pieces(1) } {
+        some if some > 1 && batch >= 2 * ROWS * some => pieces(2),
+        some => some,
+    };
     let rows = batch.div_ceil(pieces).next_multiple_of(TILE).min(block_rows(job));
     let shares = [memory.len() / batch * rows, out.len() / batch * rows];
     let mut tasks = Tasks::new();

@@ -32,9 +32,11 @@ const STRIP: usize = 32;
 /// Fewer rows are not worth a pass over the matrix by another thread.
 const ROWS: usize = 48;
 /// Fewer panels are not worth packing the rows once more.
-const PANELS: usize = 16;
+const PANELS: usize = 8;
 /// Multiply-adds that cost as much as one element of the cheapest activation.
-pub(super) const PER_ELEMENT: usize = 16;
+const PER_ELEMENT: usize = 16;
+/// Rows that take as long as reading the matrix once from the second-level cache.
+const READING: usize = 5;
 
 /// The affine map `x ↦ x · Wᵀ + b` for `x` of shape `[batch, inputs]`, `W` of shape
 /// `[outputs, inputs]` and `b` of length `outputs`, as in a dense layer.
@@ -63,6 +65,11 @@ pub struct Affine<A: Element> {
     bias: Vec<A>,
     inputs: usize,
     outputs: usize,
+}
+
+/// The work of a batch on matrices of so many weights, in elements of the cheapest activation.
+pub(super) fn work(batch: usize, weights: usize) -> usize {
+    weights.saturating_mul(batch.saturating_add(READING)) / PER_ELEMENT
 }
 
 /// Rows that are packed together.
@@ -153,8 +160,8 @@ impl<A: Element> Affine<A> {
             self.map_assign_into(x, &mut result, finish);
             return out.assign(&result);
         }
-        let work = batch.saturating_mul(self.outputs).saturating_mul(self.inputs) / PER_ELEMENT;
-        let pieces = parallel::pieces_of(Cost::Light, work, 4);
+        let work = work(batch, self.outputs.saturating_mul(self.inputs));
+        let pieces = parallel::pieces_of(Cost::Light, work, if batch == 1 { 4 } else { 2 });
         let job = Job::new();
         let leaf = &Leaf {
             job,
@@ -180,7 +187,7 @@ impl<A: Element> Affine<A> {
             if pieces < 2 {
                 return self.blocks_of_rows(leaf, x.view(), out.view_mut(), 0);
             }
-            let cut = self.cut(pieces.div_ceil(2), batch);
+            let cut = self.cut(pieces, batch);
             self.cut_block(&mut tasks, cut, leaf, x.view(), out.view_mut(), 0);
         }
         tasks.run();

@@ -232,8 +232,7 @@ impl<A: Element> Sequential<A> {
         let (out, between) = (grown(out, batch * outputs), grown(between, 2 * batch * width));
         let weights = self.linears().map(|(_, linear)| linear.inputs() * linear.outputs()).sum();
         if linears > 1 && size_of::<A>().saturating_mul(weights) <= NEAR {
-            let work = batch.saturating_mul(weights);
-            blocks_of_rows(work, x.view(), between, out, |x, between, out| {
+            blocks_of_rows(weights, x.view(), between, out, |x, between, out| {
                 self.through(x, between, out);
             });
         } else {
