@@ -16,6 +16,9 @@ use crate::element::Element;
 /// Lanes that are gathered at a time: a cache line of `f32`.
 const TILE: usize = 16;
 
+/// Elements of a plane whose rows threads share well.
+const PLANE: usize = 256 << 10;
+
 /// One lane as the functions see it.
 pub(crate) struct Strand<'a, A, B> {
     /// The input; the old elements of the output where the walk has no input of its own.
@@ -67,19 +70,31 @@ impl<'a, A: Element, B: Send, D: Dimension> Walk<'a, A, B, D> {
             (None, Some(out)) => out.len(),
             (None, None) => 0,
         };
-        // Lanes that stand side by side are read as whole rows, the wider the better.
+        let lane = elements / self.stat.len().max(1);
         let beside =
-            (0..self.stat.ndim()).any(|other| other != axis.index() && self.least(other) > 1);
-        let for_each_thread = if beside { 1 } else { 16 };
+            (0..self.stat.ndim()).find(|&other| other != axis.index() && self.least(other) > 1);
+        // Lanes that stand side by side are read as whole rows, the wider the better: threads take planes of them,
+        // or share the rows of each.
+        let plane = match (self.tile, beside.map(|beside| self.stat.shape()[beside])) {
+            (Some(tile), Some(plane)) if tile.shares(lane, plane) => plane,
+            _ => 0,
+        };
+        let for_each_thread = if beside.is_some() { 1 } else { 16 };
         let pieces = parallel::pieces_of(cost, elements.max(self.stat.len()), for_each_thread);
-        if pieces < 2 {
+        let lanes = self.stat.len();
+        // Planes that are too few to be shared evenly.
+        let few = lanes < pieces * plane || lanes < 4 * pieces * plane && lane * plane >= PLANE;
+        if pieces < 2 || few {
             return self.tiles(axis, f);
         }
-        let lane = elements / self.stat.len().max(1);
         let mut tasks = Tasks::new();
-        self.cut(&mut tasks, axis, pieces, f);
-        // Lanes that are cut themselves share their pieces among all threads.
-        if parallel::pieces(cost, lane) > 1 { tasks.run_in_pool() } else { tasks.run() }
+        self.cut(&mut tasks, axis, pieces, plane, f);
+        // Few lanes that are cut themselves share their pieces among all threads.
+        if lanes < pieces && parallel::pieces(cost, lane) > 1 {
+            tasks.run_in_pool();
+        } else {
+            tasks.run();
+        }
     }
 
     fn cut<'b>(
@@ -87,19 +102,20 @@ impl<'a, A: Element, B: Send, D: Dimension> Walk<'a, A, B, D> {
         tasks: &mut Tasks<'b>,
         axis: Axis,
         pieces: usize,
+        plane: usize,
         f: &'b (impl Fn(Strand<'_, A, B>) + Sync),
     ) where
         'a: 'b,
         Self: 'b,
     {
         let longest = (0..self.stat.ndim())
-            .filter(|&other| other != axis.index())
+            .filter(|&other| other != axis.index() && (plane == 0 || self.least(other) == 1))
             .max_by_key(|&other| self.stat.shape()[other]);
         match longest {
             Some(other) if pieces > 1 && self.stat.shape()[other] > self.least(other) => {
                 let (a, b) = self.split_at(Axis(other));
-                a.cut(tasks, axis, pieces / 2, f);
-                b.cut(tasks, axis, pieces - pieces / 2, f);
+                a.cut(tasks, axis, pieces / 2, plane, f);
+                b.cut(tasks, axis, pieces - pieces / 2, plane, f);
             }
             _ => tasks.push(move || self.tiles(axis, f)),
         }

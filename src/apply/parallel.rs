@@ -13,7 +13,12 @@
 #[cfg(feature = "rayon")]
 use core::sync::atomic::{AtomicU32, Ordering};
 
+#[cfg(feature = "rayon")]
+pub(crate) use self::team::team;
 use crate::activation::Cost;
+
+#[cfg(feature = "rayon")]
+mod team;
 
 /// The smallest number of elements that is worth two threads, both awake.
 ///
@@ -161,6 +166,16 @@ impl<'a> Tasks<'a> {
     }
 }
 
+/// Without threads each step is done by the caller.
+#[cfg(not(feature = "rayon"))]
+pub(crate) fn team<T, P, R, O>(
+    mut items: Vec<T>,
+    work: impl Fn(&P, &mut T) -> R,
+    lead: impl FnOnce(&mut dyn FnMut(P) -> Vec<R>) -> O,
+) -> O {
+    lead(&mut |step| items.iter_mut().map(|item| work(&step, item)).collect())
+}
+
 #[cfg(feature = "rayon")]
 fn halves(mut tasks: Vec<Box<dyn FnOnce() + Send + '_>>) {
     if tasks.len() < 2 {
@@ -203,7 +218,7 @@ mod shared {
         }
     }
 
-    fn inside(f: impl FnOnce()) {
+    pub(super) fn inside(f: impl FnOnce()) {
         let _leave = Leave(INSIDE.replace(true));
         f();
     }
@@ -211,37 +226,55 @@ mod shared {
     /// Runs the tasks on this thread and `threads − 1` of the pool.
     pub(super) fn run(tasks: Vec<Task<'_>>, threads: usize) {
         let all = tasks.len();
-        let helpers = threads.min(all) - 1;
         let queue = Mutex::new(VecDeque::from(tasks));
         // No task runs while the lock is held, so nothing that panics does.
         let lock = || queue.lock().unwrap_or_else(PoisonError::into_inner);
-        let (taken, done) = (AtomicUsize::new(0), AtomicUsize::new(0));
-        rayon::in_place_scope(|scope| {
-            for _ in 0..helpers {
-                scope.spawn(|_| {
-                    inside(|| {
-                        while let Some(task) = { lock().pop_back() } {
-                            taken.fetch_add(1, Ordering::Relaxed);
-                            task();
-                        }
-                    });
-                    done.fetch_add(1, Ordering::Release);
-                });
-            }
+        let taken = AtomicUsize::new(0);
+        let help = |_| {
+            inside(|| {
+                while let Some(task) = { lock().pop_back() } {
+                    taken.fetch_add(1, Ordering::Relaxed);
+                    task();
+                }
+            });
+        };
+        beside(threads.min(all) - 1, help, || {
             inside(|| {
                 while let Some(task) = { lock().pop_front() } {
                     task();
                 }
             });
             // A smaller part is not worth the call.
-            ANSWERS.note(4 * taken.load(Ordering::Relaxed) >= all);
+            ((), 4 * taken.load(Ordering::Relaxed) >= all)
+        });
+    }
+
+    /// Calls `lead`, and `help` with 1, 2, … on so many threads of the pool. `lead` comes back when nothing is left to
+    /// do, and says whether the others were in time.
+    pub(super) fn beside<O>(
+        helpers: usize,
+        help: impl Fn(usize) + Sync,
+        lead: impl FnOnce() -> (O, bool),
+    ) -> O {
+        let done = &AtomicUsize::new(0);
+        rayon::in_place_scope(|scope| {
+            for helper in 1..=helpers {
+                let help = &help;
+                scope.spawn(move |_| {
+                    help(helper);
+                    done.fetch_add(1, Ordering::Release);
+                });
+            }
+            let (output, in_time) = lead();
+            ANSWERS.note(in_time);
             for _ in 0..LOOKS {
                 if done.load(Ordering::Acquire) == helpers {
                     break;
                 }
                 spin_loop();
             }
-        });
+            output
+        })
     }
 }
 

@@ -3,6 +3,8 @@
 use fearless_simd::Simd;
 use ndarray::{ArrayView, ArrayView1, ArrayView2, ArrayViewMut, ArrayViewMut2, Axis, Dimension};
 
+use super::parallel::{self, Tasks};
+use crate::activation::Cost;
 use crate::element::Element;
 use crate::lane::{Job, Kernel, LaneIo, SQUARE, run};
 
@@ -20,6 +22,8 @@ pub trait Columns<A>: Sync {
     fn takes(&self, len: usize) -> bool;
     /// Columns of this length that [`stream`](Columns::stream) should have at a time.
     fn width(&self, len: usize) -> usize;
+    /// Whether threads share the rows of so many columns in [`stream`](Columns::stream).
+    fn shares(&self, rows: usize, columns: usize) -> bool;
     /// Every column of `x`, or of `out` where there is none, into the same column of `out`; returns
     /// whether that was done, and leaves the input as it was where not.
     fn stream(&self, x: Option<&ArrayView2<'_, A>>, out: &mut ArrayViewMut2<'_, A>) -> bool;
@@ -49,7 +53,6 @@ pub(super) fn columns<A: Element>(
     mut x: Option<ArrayView2<'_, A>>,
     mut out: ArrayViewMut2<'_, A>,
 ) {
-    let mut memory = Vec::new();
     let width = f.width(out.nrows());
     while !out.is_empty() {
         // What is left over would not fill vectors.
@@ -57,19 +60,41 @@ pub(super) fn columns<A: Element>(
         let (mut these, rest) = out.split_at(Axis(1), count);
         let (x_these, x_rest) = x.map(|x| x.split_at(Axis(1), count)).unzip();
         if !f.stream(x_these.as_ref(), &mut these) {
-            tiles(f, x_these, these, &mut memory);
+            shared(f, x_these, these);
         }
         (x, out) = (x_rest, rest);
     }
 }
 
-/// The same through tiles.
+/// The same through tiles, in parts of the columns for threads.
+fn shared<A: Element>(
+    f: &dyn Columns<A>,
+    mut x: Option<ArrayView2<'_, A>>,
+    mut out: ArrayViewMut2<'_, A>,
+) {
+    let pieces = parallel::pieces_of(Cost::Moderate, out.len() / GROUPS, 1);
+    if pieces < 2 {
+        return tiles(f, x, out);
+    }
+    let width = out.ncols().div_ceil(pieces).next_multiple_of(together::<A>());
+    let mut tasks = Tasks::new();
+    while !out.is_empty() {
+        let count = out.ncols().min(width);
+        let (these, rest) = out.split_at(Axis(1), count);
+        let (x_these, x_rest) = x.map(|x| x.split_at(Axis(1), count)).unzip();
+        tasks.push(move || tiles(f, x_these, these));
+        (x, out) = (x_rest, rest);
+    }
+    tasks.run();
+}
+
+/// The same on this thread.
 fn tiles<A: Element>(
     f: &dyn Columns<A>,
     mut x: Option<ArrayView2<'_, A>>,
     mut out: ArrayViewMut2<'_, A>,
-    memory: &mut Vec<A>,
 ) {
+    let memory = &mut Vec::new();
     while !out.is_empty() {
         let count = out.ncols().min(together::<A>());
         let (these, rest) = out.split_at(Axis(1), count);

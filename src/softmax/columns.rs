@@ -8,7 +8,7 @@ use super::finish::{crown, crowned, inverse, largest, logarithm, nearest, quotie
 use super::input::Input;
 use super::lane::difference;
 use super::rows::Rows;
-use super::stream::{stream, width};
+use super::stream::{shares, stream, width};
 use super::sum::{Sum, chunk, each, is_shifted, mode, origin, suffices};
 use super::tile::{Groups, logarithms, quotients, totals};
 use super::total::{Total, WIDEST};
@@ -48,6 +48,10 @@ impl<A: Element, I: Input<A>, const LOG: bool> Columns<A> for Along<I, LOG> {
 
     fn width(&self, len: usize) -> usize {
         width::<A>(len)
+    }
+
+    fn shares(&self, rows: usize, columns: usize) -> bool {
+        I::PLAIN && self.job.is_fused() && shares::<A>(rows, columns)
     }
 
     fn stream(&self, x: Option<&ArrayView2<'_, A>>, out: &mut ArrayViewMut2<'_, A>) -> bool {

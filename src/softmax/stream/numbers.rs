@@ -2,7 +2,7 @@
 
 use fearless_simd::Simd;
 
-use super::Known;
+use super::parts::Known;
 use crate::element::Element;
 use crate::lane::{Kernel, Lane, LaneIo};
 use crate::softmax::exp::Constants;

@@ -5,7 +5,8 @@ use core::ops::Range;
 use fearless_simd::Simd;
 
 use super::numbers::at;
-use super::{Known, ROWS, Stream};
+use super::parts::Known;
+use super::{ROWS, Stream};
 use crate::apply::copy_short;
 use crate::element::Element;
 use crate::lane::{Kernel, Lane, LaneIo};
@@ -32,6 +33,9 @@ impl<A: Element, const LOG: bool> Kernel for Tops<'_, '_, '_, A, LOG> {
     }
 }
 
+/// Sums of the exponentials of each lane, a vector of lanes after the other, and counts.
+pub(super) type Sums<A> = (Vec<[Wide; WIDEST]>, Vec<A>);
+
 /// The sums of the exponentials and the counts.
 pub(super) struct Totals<'s, 'a, 'b, A, const LOG: bool, const MODE: u8> {
     pub(super) stream: &'s mut Stream<'a, 'b, A, LOG>,
@@ -41,10 +45,36 @@ pub(super) struct Totals<'s, 'a, 'b, A, const LOG: bool, const MODE: u8> {
 }
 
 impl<A: Element, const LOG: bool, const MODE: u8> Kernel for Totals<'_, '_, '_, A, LOG, MODE> {
-    type Output = (Vec<[Wide; WIDEST]>, Vec<A>);
+    type Output = Sums<A>;
     #[inline(always)]
     fn run<S: Simd>(self, simd: S) -> Self::Output {
         self.stream.totals::<S, MODE>(simd, Constants::new(), self.known, self.rows, self.last)
+    }
+}
+
+/// The sums and counts of streams that rows were dealt to, as those of one: the last additions of its tree.
+pub(super) struct Fold<A> {
+    pub(super) parts: Vec<Sums<A>>,
+}
+
+impl<A: Element> Kernel for Fold<A> {
+    type Output = Sums<A>;
+    #[inline(always)]
+    fn run<S: Simd>(self, simd: S) -> Sums<A> {
+        let mut parts = self.parts;
+        while parts.len() > 1 {
+            let others = parts.split_off(parts.len() / 2);
+            for ((totals, counts), (other_totals, other_counts)) in parts.iter_mut().zip(others) {
+                for (total, other) in totals.iter_mut().zip(other_totals) {
+                    let sum = Total::load(simd, total).plus::<A>(Total::load(simd, &other));
+                    *total = sum.store();
+                }
+                for (count, other) in counts.iter_mut().zip(other_counts) {
+                    *count += other;
+                }
+            }
+        }
+        parts.swap_remove(0)
     }
 }
 
@@ -131,22 +161,23 @@ impl<A: Element, const LOG: bool> Stream<'_, '_, A, LOG> {
         known: &Known<A>,
         rows: Range<usize>,
         last: bool,
-    ) -> (Vec<[Wide; WIDEST]>, Vec<A>) {
+    ) -> Sums<A> {
         let known = &Known {
             tops: self.expanded(&known.tops),
             floors: self.expanded(&known.floors),
             offsets: self.expanded(&known.offsets),
             exponents: Vec::new(),
             largest: Vec::new(),
+            counted: known.counted,
             open: known.open.clone(),
         };
         let lanes = known.tops.len();
         let mut counts = vec![A::zero(); lanes];
         let start = vec![A::from_f64(Accumulator::<A::Lanes<S>, MODE>::START); lanes];
         let (mut sums, mut errors) = (start.clone(), vec![A::zero(); lanes]);
-        let short = self.round == 1 && rows.len() <= SHORT;
+        let short = self.round == 1 && self.share == 1 && rows.len() <= SHORT;
         // Accumulators of a lane beside those within a row.
-        let period = if self.round > 1 || short { 1 } else { A::WIDTH };
+        let period = if self.round > 1 || short { 1 } else { A::WIDTH / self.share };
         let mut totals = vec![Total::zero(simd); period * self.vectors()];
         let mut begin = rows.start;
         loop {
