@@ -16,6 +16,8 @@ use crate::element::Element;
 /// Lanes that are gathered at a time: a cache line of `f32`.
 const TILE: usize = 16;
 
+/// How many times as many elements as elsewhere are worth two threads where each then has narrower rows.
+pub(super) const WORTH: usize = 4;
 /// Elements of a plane whose rows threads share well.
 const PLANE: usize = 256 << 10;
 
@@ -79,8 +81,11 @@ impl<'a, A: Element, B: Send, D: Dimension> Walk<'a, A, B, D> {
             (Some(tile), Some(plane)) if tile.shares(lane, plane) => plane,
             _ => 0,
         };
-        let for_each_thread = if beside.is_some() { 1 } else { 16 };
-        let pieces = parallel::pieces_of(cost, elements.max(self.stat.len()), for_each_thread);
+        let elements = elements.max(self.stat.len());
+        let pieces = match beside {
+            Some(_) => parallel::threads(cost, elements, WORTH),
+            None => parallel::pieces(cost, elements),
+        };
         let lanes = self.stat.len();
         // Planes that are too few to be shared evenly.
         let few = lanes < pieces * plane || lanes < 4 * pieces * plane && lane * plane >= PLANE;

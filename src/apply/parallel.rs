@@ -11,7 +11,7 @@
 //! small work is shared as long as threads come in time, and tried again now and then ([`Answers`]).
 
 #[cfg(feature = "rayon")]
-use core::sync::atomic::{AtomicU32, Ordering};
+use core::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 
 #[cfg(feature = "rayon")]
 pub(crate) use self::team::team;
@@ -27,7 +27,6 @@ mod team;
 /// | Light    | 128 Ki   | TODO |
 /// | Moderate | 32 Ki    | TODO |
 /// | Heavy    | 16 Ki    | TODO |
-#[cfg(feature = "rayon")]
 const fn least(cost: Cost) -> usize {
     match cost {
         Cost::Light => 128 << 10,
@@ -56,23 +55,43 @@ pub(crate) fn pieces(cost: Cost, elements: usize) -> usize {
 }
 
 /// The same, with at most so many pieces for each thread. A piece has at least half of the least number.
-#[cfg(feature = "rayon")]
 pub(crate) fn pieces_of(cost: Cost, elements: usize, for_each_thread: usize) -> usize {
-    let times = elements / least(cost);
-    if times == 0 || shared::is_inside() {
+    cut(elements / least(cost), 1, for_each_thread)
+}
+
+/// The number of threads for work in which they meet: worth it for so many times the least number of elements.
+pub(crate) fn threads(cost: Cost, elements: usize, fewest: usize) -> usize {
+    cut(elements / least(cost), fewest, 1)
+}
+
+/// The threads of the pool, at least one.
+#[cfg(feature = "rayon")]
+fn pool_size() -> usize {
+    rayon::current_num_threads()
+}
+
+/// The pieces of work of so many `times` the least number of elements.
+#[cfg(feature = "rayon")]
+fn cut(times: usize, fewest: usize, for_each_thread: usize) -> usize {
+    if times < fewest || shared::is_inside() {
         return 1;
     }
     let enough = match rayon::current_thread_index() {
         Some(_) => times >= WITHIN,
-        None => times >= ALWAYS || ANSWERS.are_likely(),
+        None => times >= ALWAYS || ANSWERS.are_likely(times),
     };
     if !enough {
         return 1;
     }
-    match rayon::current_num_threads() {
+    match pool_size() {
         1 => 1,
         threads => (2 * times).clamp(2, for_each_thread * threads),
     }
+}
+
+#[cfg(not(feature = "rayon"))]
+fn cut(_times: usize, _fewest: usize, _for_each_thread: usize) -> usize {
+    1
 }
 
 /// Of the threads that were asked in this process.
@@ -87,24 +106,26 @@ static ANSWERS: Answers = Answers::new();
 #[cfg(feature = "rayon")]
 struct Answers {
     misses: AtomicU32,
-    pause: AtomicU32,
+    pause: AtomicUsize,
 }
 
 #[cfg(feature = "rayon")]
 impl Answers {
-    /// Calls without asking, after the first two misses; up to sixteen times as many after more of them.
-    const PAUSE: u32 = 256;
+    /// Work that is done without asking after the first two misses, in the least that is shared; up to sixteen times as
+    /// much after more of them.
+    const PAUSE: usize = 256;
 
     const fn new() -> Self {
-        Self { misses: AtomicU32::new(0), pause: AtomicU32::new(0) }
+        Self { misses: AtomicU32::new(0), pause: AtomicUsize::new(0) }
     }
 
-    fn are_likely(&self) -> bool {
-        // Threads may count one call for two: nothing depends on that.
+    /// Whether to ask for work of so many times the least that is shared.
+    fn are_likely(&self, times: usize) -> bool {
+        // Of two calls at the same time one may not be counted: nothing depends on that.
         match self.pause.load(Ordering::Relaxed) {
             0 => true,
             pause => {
-                self.pause.store(pause - 1, Ordering::Relaxed);
+                self.pause.store(pause.saturating_sub(times), Ordering::Relaxed);
                 false
             }
         }
@@ -121,11 +142,6 @@ impl Answers {
             self.pause.store(Self::PAUSE << (misses / 2 - 1).min(4), Ordering::Relaxed);
         }
     }
-}
-
-#[cfg(not(feature = "rayon"))]
-pub(crate) fn pieces_of(_cost: Cost, _elements: usize, _for_each_thread: usize) -> usize {
-    1
 }
 
 /// Pieces of work that may run at the same time.
@@ -146,7 +162,7 @@ impl<'a> Tasks<'a> {
         if rayon::current_thread_index().is_some() || self.0.len() < 2 {
             return self.run_in_pool();
         }
-        shared::run(self.0, rayon::current_num_threads());
+        shared::run(self.0, pool_size());
     }
 
     /// Runs all of them, each of which may be cut further.
@@ -342,7 +358,7 @@ mod tests {
 
     /// Calls until threads are asked again.
     fn pause(answers: &Answers) -> usize {
-        (0..).take_while(|_| !answers.are_likely()).count()
+        (0..).take_while(|_| !answers.are_likely(1)).count()
     }
 
     #[test]
@@ -359,6 +375,9 @@ mod tests {
             answers.note(false);
             assert_eq!(pause(&answers), expected);
         }
+        answers.note(false);
+        answers.note(false);
+        assert!(!answers.are_likely(5000) && answers.are_likely(1), "large work shortens it");
         answers.note(true);
         assert_eq!(pause(&answers), 0);
     }

@@ -3,6 +3,7 @@
 use fearless_simd::Simd;
 use ndarray::{ArrayView, ArrayView1, ArrayView2, ArrayViewMut, ArrayViewMut2, Axis, Dimension};
 
+use super::lanes::WORTH;
 use super::parallel::{self, Tasks};
 use crate::activation::Cost;
 use crate::element::Element;
@@ -72,7 +73,7 @@ fn shared<A: Element>(
     mut x: Option<ArrayView2<'_, A>>,
     mut out: ArrayViewMut2<'_, A>,
 ) {
-    let pieces = parallel::pieces_of(Cost::Moderate, out.len() / GROUPS, 1);
+    let pieces = parallel::threads(Cost::Moderate, out.len(), WORTH);
     if pieces < 2 {
         return tiles(f, x, out);
     }

@@ -50,7 +50,7 @@ pub(super) fn stream<A: Element, const LOG: bool>(
     if !job.is_fused() || rows == 0 || x.is_none() && rows > chunk::<A>() {
         return false;
     }
-    let threads = || parallel::pieces_of(Cost::Moderate, rows * columns / MEETINGS, 1);
+    let threads = || parallel::threads(Cost::Moderate, rows * columns, MEETINGS);
     if let Some(flat) = flat::<A>(rows, columns)
         && out.is_standard_layout()
         && x.is_none_or(|x| x.is_standard_layout())

@@ -5,6 +5,7 @@ use core::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::thread::yield_now;
 
+use super::pool_size;
 use super::shared::{self, inside};
 
 /// How often a thread looks for the next step before it lets others run.
@@ -18,7 +19,8 @@ pub(crate) fn team<T: Send, P: Send + Sync, R: Send, O>(
     work: impl Fn(&P, &mut T) -> R + Sync,
     lead: impl FnOnce(&mut dyn FnMut(P) -> Vec<R>) -> O,
 ) -> O {
-    let helpers = items.len().saturating_sub(1);
+    // One item asks for no pool.
+    let helpers = if items.len() < 2 { 0 } else { items.len().min(pool_size()) - 1 };
     if helpers == 0 {
         return lead(&mut |step| items.iter_mut().map(|item| work(&step, item)).collect());
     }

@@ -56,7 +56,8 @@ impl<A: Element> Known<A> {
             let place = v * A::WIDTH..(v + 1) * A::WIDTH;
             let numbers = self.tops[place.clone()].iter().zip(&self.exponents[place.clone()]);
             let others = self.largest[place.clone()].iter().zip(&counts[place]);
-            for (((&max, &exponent), (&largest, &count)), &rest) in numbers.zip(others).zip(totals) {
+            for (((&max, &exponent), (&largest, &count)), &rest) in numbers.zip(others).zip(totals)
+            {
                 let exponent = exponent.to_f64() as i32;
                 sums.push(Sum { max, exponent, rest, largest, count: count.to_f64() });
             }
