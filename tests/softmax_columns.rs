@@ -129,3 +129,21 @@ fn the_width_of_an_array_does_not_matter() {
         check::<f64>(rows, count, 1, &mut rng);
     }
 }
+
+/// Rows in turn to threads, and chunks; some lanes are shifted, counted, dominated or far below the rest in a chunk.
+#[test]
+fn threads_that_share_columns_give_the_same_bits() {
+    let mut rng = StdRng::seed_from_u64(9);
+    for threads in [2, 3, 8] {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+        for (rows, count) in [(1100, 300), (4166, 130), (9000, 33), (5000, 64), (8193, 70)] {
+            let kind = rng.random_range(0..KINDS);
+            pool.install(|| check::<f32>(rows, count, kind, &mut rng));
+            pool.install(|| check::<f64>(rows, count, kind, &mut rng));
+        }
+    }
+    for kind in 0..KINDS {
+        check::<f32>(4200, 140, kind, &mut rng);
+        check::<f32>(40_000, 10, kind, &mut rng);
+    }
+}

@@ -10,7 +10,8 @@ A row is a function, an element type, a shape and a form: `into` a ready buffer,
 has no such form is measured in the nearest one that it has (jax and tensorflow always make new arrays). All implementations of
 a row are prepared first and their answers compared; then they are timed in turn, A B C, C B A, A B C ..., and the median of
 the rounds is kept. The Rust ones run in server processes that take a line for each step; each timed piece is long against
-the cost of the clock. Before a piece on several threads there is a pause, in which the threads of the peer before stop spinning.
+the cost of the clock. A piece on several threads begins when the threads of the peer before have stopped spinning, with as much again that is
+not counted, in which the system gives each thread a core of its own.
 """
 
 import argparse
@@ -28,7 +29,7 @@ HERE = Path(__file__).resolve().parent
 ROUNDS = 7
 PIECE = 0.012
 ROW_SECONDS = 2.0
-PAUSE = 0.004
+QUIET = 0.005
 
 ELEMENTWISE = ["relu", "leaky_relu", "sigmoid", "tanh", "gelu", "gelu_tanh", "silu", "mish", "softplus", "elu"]
 SOFTMAX = [
@@ -91,6 +92,17 @@ def rows(threads, quick):
         for name in ("relu", "sigmoid", "gelu"):
             for power in (6, 9, 15, 18, 20, 22):
                 yield Row("Curve", "map", name, "f32", str(1 << power), 0, "into", CURVE)
+
+
+def settle():
+    """Waits until no thread of this process works. After a call those of torch spin for 5 ms, those of onnxruntime for 25 and
+    those of numpy's OpenBLAS for 90: whoever came next would have one core less."""
+    quiet, begun = 0, time.perf_counter()
+    while quiet < 2 and time.perf_counter() - begun < 0.5:
+        cpu, started = time.process_time(), time.perf_counter()
+        time.sleep(QUIET)
+        busy = (time.process_time() - cpu) / (time.perf_counter() - started)
+        quiet = quiet + 1 if busy < 0.1 else 0
 
 
 class Server:
@@ -209,7 +221,8 @@ class Bench:
                 break
             for label in list(cases) if index % 2 == 0 else reversed(cases):
                 if self.threads > 1:
-                    time.sleep(PAUSE)
+                    settle()
+                    cases[label].nanoseconds(PIECE)  # until the system has given each thread a core
                 times[label].append(cases[label].nanoseconds(PIECE))
         return {label: sorted(t)[len(t) // 2] for label, t in times.items()}, notes
 

@@ -111,9 +111,9 @@ struct Answers {
 
 #[cfg(feature = "rayon")]
 impl Answers {
-    /// Work that is done without asking after the first two misses, in the least that is shared; up to sixteen times as
+    /// Work that is done without asking after the first two misses, in the least that is shared; up to 64 times as
     /// much after more of them.
-    const PAUSE: usize = 256;
+    const PAUSE: usize = 64;
 
     const fn new() -> Self {
         Self { misses: AtomicU32::new(0), pause: AtomicUsize::new(0) }
@@ -139,7 +139,7 @@ impl Answers {
         let misses = self.misses.load(Ordering::Relaxed).saturating_add(1);
         self.misses.store(misses, Ordering::Relaxed);
         if misses.is_multiple_of(2) {
-            self.pause.store(Self::PAUSE << (misses / 2 - 1).min(4), Ordering::Relaxed);
+            self.pause.store(Self::PAUSE << (misses / 2 - 1).min(6), Ordering::Relaxed);
         }
     }
 }
@@ -255,11 +255,9 @@ mod shared {
             });
         };
         beside(threads.min(all) - 1, help, || {
-            inside(|| {
-                while let Some(task) = { lock().pop_front() } {
-                    task();
-                }
-            });
+            while let Some(task) = { lock().pop_front() } {
+                inside(task);
+            }
             // A smaller part is not worth the call.
             ((), 4 * taken.load(Ordering::Relaxed) >= all)
         });
@@ -369,7 +367,7 @@ mod tests {
             assert_eq!(pause(&answers), 0, "one miss wakes a thread up");
             answers.note(true);
         }
-        for expected in [256, 512, 1024, 2048, 4096, 4096] {
+        for expected in [64, 128, 256, 512, 1024, 2048, 4096, 4096] {
             answers.note(false);
             assert_eq!(pause(&answers), 0);
             answers.note(false);

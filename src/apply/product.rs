@@ -34,7 +34,7 @@ const ROWS: usize = 48;
 /// Fewer panels are not worth packing the rows once more.
 const PANELS: usize = 8;
 /// Multiply-adds that cost as much as one element of the cheapest activation.
-const PER_ELEMENT: usize = 16;
+const PER_ELEMENT: usize = 8;
 /// Rows that take as long as reading the matrix once from the second-level cache.
 const READING: usize = 5;
 

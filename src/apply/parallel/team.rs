@@ -33,16 +33,18 @@ pub(crate) fn team<T: Send, P: Send + Sync, R: Send, O>(
         over: AtomicBool::new(false),
         work,
     };
-    shared::beside(
-        helpers,
-        |own| team.help(own),
-        || {
-            let _end = End(team);
-            let output = lead(&mut |step| team.all(step));
-            let all = team.steps.load(Ordering::Relaxed) * team.places.len();
-            (output, 4 * team.taken.load(Ordering::Relaxed) >= all)
-        },
-    )
+    let help = |own| {
+        let mut looks = 0;
+        while !team.over.load(Ordering::Acquire) {
+            looks = if team.take(own) { 0 } else { wait(looks) };
+        }
+    };
+    shared::beside(helpers, help, || {
+        let _end = End(team);
+        let output = lead(&mut |step| team.all(step));
+        let all = team.steps.load(Ordering::Relaxed) * team.places.len();
+        (output, 4 * team.taken.load(Ordering::Relaxed) >= all)
+    })
 }
 
 /// An item, and what came of it.
@@ -104,48 +106,40 @@ impl<T: Send, P: Send + Sync, R: Send, F: Fn(&P, &mut T) -> R + Sync> Team<T, P,
         self.take(0);
         let mut looks = 0;
         while self.left.load(Ordering::Acquire) > 0 {
-            wait(&mut looks);
+            looks = wait(looks);
         }
         let results = self.places.iter().map(|place| place.lock().1.take());
         results.map(|result| result.expect("a helper panicked, which the pool hands on")).collect()
     }
 
-    /// Takes items, from this one on; returns how many.
-    fn take(&self, first: usize) -> usize {
-        let (before, after) = self.places.split_at(first);
-        let mut taken = 0;
-        for place in after.iter().chain(before) {
-            if place.open.load(Ordering::Relaxed) && place.open.swap(false, Ordering::AcqRel) {
-                let _done = Done(&self.left);
-                let step = self.step.read().unwrap_or_else(PoisonError::into_inner).clone();
-                let step = step.expect("items are opened after the step is known");
-                let place = &mut *place.lock();
-                inside(|| place.1 = Some((self.work)(&step, &mut place.0)));
-                taken += 1;
+    /// Takes items, from that of thread `own` on; returns whether there were any. The caller is thread 0.
+    fn take(&self, own: usize) -> bool {
+        let (others, mine) = self.places.split_at(own);
+        let mut any = false;
+        for place in mine.iter().chain(others) {
+            if !place.open.load(Ordering::Relaxed) || !place.open.swap(false, Ordering::AcqRel) {
+                continue;
             }
+            let _done = Done(&self.left);
+            self.taken.fetch_add(usize::from(own > 0), Ordering::Relaxed);
+            let step = self.step.read().unwrap_or_else(PoisonError::into_inner).clone();
+            let step = step.expect("items are opened after the step is known");
+            let place = &mut *place.lock();
+            inside(|| place.1 = Some((self.work)(&step, &mut place.0)));
+            any = true;
         }
-        taken
-    }
-
-    /// Takes items of every step.
-    fn help(&self, own: usize) {
-        let mut looks = 0;
-        while !self.over.load(Ordering::Acquire) {
-            match self.take(own) {
-                0 => wait(&mut looks),
-                taken => {
-                    self.taken.fetch_add(taken, Ordering::Relaxed);
-                    looks = 0;
-                }
-            }
-        }
+        any
     }
 }
 
 /// A moment; after some of them others may run.
-fn wait(looks: &mut usize) {
-    *looks += 1;
-    if *looks < LOOKS { spin_loop() } else { yield_now() }
+fn wait(looks: usize) -> usize {
+    if looks < LOOKS {
+        spin_loop()
+    } else {
+        yield_now()
+    }
+    looks + 1
 }
 
 #[cfg(test)]
