@@ -24,9 +24,12 @@ mod team;
 ///
 /// | cost     | elements | time of one thread | of two |
 /// |----------|----------|--------------------|--------|
-/// | Light    | 128 Ki   | TODO |
-/// | Moderate | 32 Ki    | TODO |
-/// | Heavy    | 16 Ki    | TODO |
+/// | Light    | 128 Ki   | relu 10.7 µs       | 7.2 µs |
+/// | Moderate | 32 Ki    | sigmoid 9.6 µs     | 6.9 µs |
+/// | Heavy    | 16 Ki    | gelu 8.6 µs        | 6.4 µs |
+///
+/// Calls of `f32` back to back, on two cores of Intel Xeon with AVX-512; at twice these sizes 33 and 13, 19 and 12, 17 and
+/// 11 µs. `cargo bench --bench parallel` times both sides.
 const fn least(cost: Cost) -> usize {
     match cost {
         Cost::Light => 128 << 10,
