@@ -89,6 +89,21 @@ fn ln_wide<W: Lane>(m: W, low: W, k: W) -> W {
     k.mul_add(k.splat(core::f64::consts::LN_2), y.mul_add(double(z, &A_SHORT), s + s))
 }
 
+/// `ln(1 + part / whole)` for an `f32` result in `f64` lanes, with one division, also where the part is small; neither is
+/// negative.
+#[inline(always)]
+pub(crate) fn ln_1p_ratio<W: Lane>(part: W, whole: W) -> W {
+    let (_, k) = (part + whole).split_exponent();
+    let (_, k_whole) = whole.split_exponent();
+    // From 2 on nothing cancels when an exponent is taken off; below, `atanh` takes it all.
+    let k = W::select(part.lt(whole), part.splat(0.0), k - k_whole);
+    let scaled = whole * k.exp2_integer();
+    let s = ((whole - scaled) + part) / ((whole + scaled) + part);
+    let z = s * s;
+    let y = (s + s) * z;
+    k.mul_add(k.splat(core::f64::consts::LN_2), y.mul_add(double(z, &A_SHORT), s + s))
+}
+
 /// `y` where `from` is positive and finite; else the logarithm's limits, or NaN below 0.
 #[inline(always)]
 fn limits<V: Lane>(from: V, y: V) -> V {

@@ -8,7 +8,7 @@ use super::total::{Total, single};
 use crate::element::Element;
 use crate::lane::{Doubles, Lane, LaneIo, Mask};
 use crate::math::Pair;
-use crate::math::ln::ln_1p_pair;
+use crate::math::ln::{ln_1p_pair, ln_1p_ratio};
 
 /// `1 / total` as a pair: the division and, for `f64`, a correction from its exact remainder.
 #[inline(always)]
@@ -112,11 +112,11 @@ pub(crate) fn logarithm<S: Simd, A: Element>(
     Total { first: valid(ln_1p_pair(beside), beside.high), rest: Pair::exact(count_rest) }
 }
 
-/// `ln(rest / largest + count)` in double precision.
+/// `ln(rest / largest + count)` in double precision, for an `f32` result.
 #[inline(always)]
 fn log_double<V: Lane>(rest: V, largest: V, count: V) -> Pair<V> {
-    let beside = rest / largest + (count - 1.0);
-    valid(ln_1p_pair(Pair::exact(beside)), beside)
+    let beside = (count - 1.0).mul_add(largest, rest);
+    Pair::exact(ln_1p_ratio(beside, largest))
 }
 
 /// The logarithm, NaN where its argument is.
