@@ -108,9 +108,12 @@ def settle():
 class Server:
     """A process of Rust code; one for each implementation, so that none warms another's pool or memory."""
 
-    def __init__(self, threads):
+    def __init__(self, threads, allocates):
         folder = Path(os.environ.get("CARGO_TARGET_DIR", HERE / "target"))
         environment = dict(os.environ, RAYON_NUM_THREADS=str(threads))
+        if not allocates:
+            # NumPy asks for huge pages for its large arrays, which the Python peers read and write.
+            environment["GLIBC_TUNABLES"] = "glibc.malloc.hugetlb=1"
         self.process = subprocess.Popen(
             [folder / "release" / "peers"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment
         )
@@ -177,9 +180,10 @@ class Bench:
 
     def prepare(self, label, row, x):
         if label in RUST:
-            if label not in self.servers:
-                self.servers[label] = Server(self.threads)
-            return RustCase(self.servers[label], label, row, self.folder / "x.npy")
+            key = (label, row.form == "alloc")
+            if key not in self.servers:
+                self.servers[key] = Server(self.threads, key[1])
+            return RustCase(self.servers[key], label, row, self.folder / "x.npy")
         return self.python[label](row, x, self.threads)
 
     def measure(self, row):

@@ -130,7 +130,8 @@ def document(results, names, seconds, picture):
         "- `naive` is what one writes with ndarray alone, `copy` the same traffic without arithmetic (a `memcpy`; in place a change of sign): "
         "a limit, not a peer.\n"
         "- jax and tensorflow always make new arrays and stand in the tables \"into a buffer\" as well. They and onnxruntime take new arrays from pools "
-        "of their own, of pages that have been touched before; the others ask the operating system for large ones.",
+        "of their own, of pages that have been touched before; the others ask the operating system for large ones. "
+        "Large ready buffers are on huge pages: NumPy asks for them, a setting of glibc does for the Rust implementations.",
         f"![Time per element against size]({picture})",
         "## Summary",
         "Geometric means over the rows of each table.",
