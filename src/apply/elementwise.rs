@@ -54,8 +54,13 @@ impl<A: Element, O: Op> Assign<'_, A, O> {
         // One copy of the formula for all rounds.
         let mut round = Some(Round::first(out));
         while let Some(Round { start, end }) = round {
-            let part = out[start..end].chunks_exact_mut(A::WIDTH);
-            for (x, out) in x[start..end].chunks_exact(A::WIDTH).zip(part) {
+            let (all, part) = (&x[start..end], out[start..end].chunks_exact_mut(A::WIDTH));
+            // With few registers, loops are so long that nothing is gained.
+            let far_off = const { !O::CHEAP && A::Lanes::<S>::HAS_ROOM } && is_far_off(x);
+            for (i, (x, out)) in all.chunks_exact(A::WIDTH).zip(part).enumerate() {
+                if far_off && i.is_multiple_of(LINES) {
+                    fetch(all, (i + 1) * A::WIDTH);
+                }
                 let x = A::Lanes::<S>::load(simd, x);
                 // Emulated steps are so long that the formula is better there only once.
                 let y = if const { O::CHEAP || <A::Lanes<S> as Lane>::IS_FUSED } {
@@ -112,6 +117,29 @@ pub(crate) fn line_in<A: Element>(out: &[A]) -> usize {
     match out.as_ptr().align_offset(LINE) {
         line if line < A::WIDTH && out.len() >= 32 * A::WIDTH => line,
         _ => 0,
+    }
+}
+
+/// Bytes of arrays of which little is in the second-level cache.
+const FAR_OFF: usize = 4 << 20;
+/// Cache lines that are fetched together.
+pub(super) const LINES: usize = 8;
+
+/// Whether an array is worth [`fetch`].
+#[inline(always)]
+pub(super) fn is_far_off<A>(x: &[A]) -> bool {
+    size_of_val(x) >= FAR_OFF
+}
+
+/// Reads from each of the next cache lines, so that they come at the same time: some processors do not fetch ahead of loops
+/// that take long for a line.
+#[inline(always)]
+pub(super) fn fetch<A: Element>(x: &[A], at: usize) {
+    let line = LINE / size_of::<A>();
+    if let Some(lines) = x.get(at..at + LINES * line) {
+        for line in lines.chunks_exact(line) {
+            core::hint::black_box(line[0]);
+        }
     }
 }
 

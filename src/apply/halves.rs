@@ -6,7 +6,7 @@
 use fearless_simd::Simd;
 
 use super::Op;
-use super::elementwise::{Round, line_in};
+use super::elementwise::{LINES, Round, fetch, is_far_off, line_in};
 use crate::activation::Halved;
 use crate::element::Element;
 use crate::lane::{Doubles, Lane, LaneIo};
@@ -58,7 +58,11 @@ fn in_registers<A: Element, O: Op, S: Simd>(simd: S, op: O, x: &[A], out: &mut [
     let (mut at, mut next) = (0, second.min(last));
     let mut half = op.begin(load::<A, S>(simd, x, at));
     let mut next_half = op.begin(load::<A, S>(simd, x, next));
-    for _ in 0..1 + (x.len() - second).div_ceil(A::WIDTH) {
+    let far_off = is_far_off(x);
+    for i in 0..1 + (x.len() - second).div_ceil(A::WIDTH) {
+        if far_off && i.is_multiple_of(LINES) {
+            fetch(x, next + A::WIDTH);
+        }
         let far = (next + A::WIDTH).min(last);
         let far_half = op.begin(load::<A, S>(simd, x, far));
         op.finish(load::<A, S>(simd, x, at), half).store(&mut out[at..at + A::WIDTH]);
