@@ -55,7 +55,7 @@ impl<A: Element, O: Op> Assign<'_, A, O> {
         let mut round = Some(Round::first(out));
         while let Some(Round { start, end }) = round {
             let (all, part) = (&x[start..end], out[start..end].chunks_exact_mut(A::WIDTH));
-            // With few registers, loops are so long that nothing is gained.
+            // With AVX2 less is lost by waiting for memory; it was not tried there.
             let far_off = const { !O::CHEAP && A::Lanes::<S>::HAS_ROOM } && is_far_off(x);
             for (i, (x, out)) in all.chunks_exact(A::WIDTH).zip(part).enumerate() {
                 if far_off && i.is_multiple_of(LINES) {
