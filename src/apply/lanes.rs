@@ -113,11 +113,18 @@ impl<'a, A: Element, B: Send, D: Dimension> Walk<'a, A, B, D> {
         'a: 'b,
         Self: 'b,
     {
-        let longest = (0..self.stat.ndim())
+        // Pieces of the outermost axis stay in one run of memory.
+        let strides = match (&self.out, &self.x) {
+            (Some(out), _) => out.strides(),
+            (None, Some(x)) => x.strides(),
+            (None, None) => self.stat.strides(),
+        };
+        let outermost = (0..self.stat.ndim())
             .filter(|&other| other != axis.index() && (plane == 0 || self.least(other) == 1))
-            .max_by_key(|&other| self.stat.shape()[other]);
-        match longest {
-            Some(other) if pieces > 1 && self.stat.shape()[other] > self.least(other) => {
+            .filter(|&other| self.stat.shape()[other] > self.least(other))
+            .max_by_key(|&other| strides[other].unsigned_abs());
+        match outermost {
+            Some(other) if pieces > 1 => {
                 let (a, b) = self.split_at(Axis(other));
                 a.cut(tasks, axis, pieces / 2, plane, f);
                 b.cut(tasks, axis, pieces - pieces / 2, plane, f);
