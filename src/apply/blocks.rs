@@ -3,16 +3,16 @@
 use ndarray::{ArrayView2, Axis};
 
 use super::parallel::{self, Tasks};
-use super::product::{TILE, block_rows, work};
+use super::product::{block_rows, tile_rows, work};
 use crate::activation::Cost;
 use crate::element::Element;
 use crate::lane::Job;
 
 /// Each block reads all weights: a thread has two where both are of at least so many rows, so that one that is late
 /// holds up the others by less.
-const ROWS: usize = 6 * TILE;
+const ROWS: usize = 36;
 /// Fewer rows stay together: their layers are cut into columns, so that each thread reads its part of the weights.
-const FEW: usize = 4 * TILE;
+const FEW: usize = 24;
 
 /// Calls `f` with blocks of rows of `x`, and with the parts of `memory` and `out` that belong to them: every row has an
 /// equal share of both.
@@ -38,7 +38,7 @@ pub fn blocks_of_rows<A: Element>(
         some if some > 1 && batch >= 2 * ROWS * some => pieces(2),
         some => some,
     };
-    let rows = batch.div_ceil(pieces).next_multiple_of(TILE).min(block_rows(job));
+    let rows = batch.div_ceil(pieces).next_multiple_of(tile_rows(job)).min(block_rows(job));
     let shares = [memory.len() / batch * rows, out.len() / batch * rows];
     let mut tasks = Tasks::new();
     let (mut memory, mut out) = (memory, out);

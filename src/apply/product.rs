@@ -12,8 +12,7 @@ use core::ops::Range;
 use ndarray::{Array2, ArrayRef, ArrayView1, ArrayView2, ArrayViewMut1, ArrayViewMut2};
 use ndarray::{Axis, Ix1, Ix2};
 
-pub(super) use self::kernel::TILE;
-use self::kernel::{Block, DEPTH, Row};
+use self::kernel::{Block, DEPTH, Row, TILE, WIDE_TILE};
 
 use super::layout;
 use super::panels::Panels;
@@ -22,16 +21,16 @@ use crate::activation::Cost;
 use crate::element::Element;
 use crate::lane::{Job, run};
 
-/// Rows that are packed together, so that a panel is fetched once for all of them.
-const BLOCK: usize = 16 * TILE;
+/// Rows that a strip of panels is read for.
+const BLOCK: usize = 96;
 /// The same where vectors are of 64 bytes: there the second-level cache is of 1 MiB or more.
 const WIDE_BLOCK: usize = 2 * BLOCK;
-/// Panels of one pass over such rows: with the packed rows they fill three quarters of a second-level
+/// Panels of one pass over such rows: with the inputs they fill three quarters of a second-level
 /// cache of 512 KiB. All panels of a wide matrix at once were 15 % slower (256 x 4096 x 4096, Zen 3).
 const STRIP: usize = 32;
 /// Fewer rows are not worth a pass over the matrix by another thread.
 const ROWS: usize = 48;
-/// Fewer panels are not worth packing the rows once more.
+/// Fewer panels are not worth reading the rows once more.
 const PANELS: usize = 8;
 /// Multiply-adds that cost as much as one element of the cheapest activation.
 const PER_ELEMENT: usize = 8;
@@ -72,7 +71,12 @@ pub(super) fn work(batch: usize, weights: usize) -> usize {
     weights.saturating_mul(batch.saturating_add(READING)) / PER_ELEMENT
 }
 
-/// Rows that are packed together.
+/// Rows that go through a tile together.
+pub(super) fn tile_rows(job: Job) -> usize {
+    if job.is_widest() { WIDE_TILE } else { TILE }
+}
+
+/// Rows that a strip of panels is read for.
 pub(super) fn block_rows(job: Job) -> usize {
     if job.is_widest() { WIDE_BLOCK } else { BLOCK }
 }
@@ -168,27 +172,27 @@ impl<A: Element> Affine<A> {
             finish: |piece: &mut [A]| job.install(|| finish(&mut ArrayViewMut1::from(piece))),
         };
         let copy;
+        let x = match x.row(0).as_slice() {
+            Some(_) => x.view(),
+            None => {
+                copy = x.as_standard_layout();
+                copy.view()
+            }
+        };
         let mut tasks = Tasks::new();
         if batch == 1 {
-            let x = x.row(0);
+            let x = contiguous_row(&x, 0);
             let out = out.as_slice_mut().expect("it was found to be in standard layout");
-            let x = match x.to_slice() {
-                Some(x) => x,
-                None => {
-                    copy = x.to_vec();
-                    &copy
-                }
-            };
             if pieces < 2 {
                 return self.columns(leaf, x, out, 0);
             }
             self.cut_columns(&mut tasks, pieces, leaf, x, out, 0);
         } else {
             if pieces < 2 {
-                return self.blocks_of_rows(leaf, x.view(), out.view_mut(), 0);
+                return self.blocks_of_rows(leaf, x, out.view_mut(), 0);
             }
             let cut = self.cut(pieces, batch);
-            self.cut_block(&mut tasks, cut, leaf, x.view(), out.view_mut(), 0);
+            self.cut_block(&mut tasks, cut, leaf, x, out.view_mut(), 0);
         }
         tasks.run();
     }
@@ -245,7 +249,7 @@ impl<A: Element> Affine<A> {
             let columns = columns - columns / 2;
             return self.cut_block(tasks, [rows, columns], leaf, x, high, first + middle);
         }
-        let middle = (batch / rows * (rows / 2)).next_multiple_of(TILE);
+        let middle = (batch / rows * (rows / 2)).next_multiple_of(tile_rows(leaf.job));
         if rows > 1 && middle < batch {
             let (x0, x1) = x.split_at(Axis(0), middle);
             let (low, high) = out.split_at(Axis(0), middle);
@@ -271,14 +275,7 @@ impl<A: Element> Affine<A> {
             let strips = out.axis_chunks_iter_mut(Axis(1), STRIP * A::WIDTH);
             for (index, mut out) in strips.enumerate() {
                 let panel = first / A::WIDTH + index * STRIP;
-                let out_strip = out.view_mut();
-                if x.nrows() <= TILE {
-                    self.strip(job, x, out_strip, panel, &mut [A::zero(); TILE * DEPTH]);
-                } else if x.nrows() <= BLOCK {
-                    self.strip(job, x, out_strip, panel, &mut [A::zero(); BLOCK * DEPTH]);
-                } else {
-                    self.strip(job, x, out_strip, panel, &mut [A::zero(); WIDE_BLOCK * DEPTH]);
-                }
+                self.strip(job, x, out.view_mut(), panel);
                 match out.as_slice_mut() {
                     Some(all) => finish(all),
                     None => out.rows_mut().into_iter().for_each(|row| finish(contiguous(row))),
@@ -294,14 +291,15 @@ impl<A: Element> Affine<A> {
         x: ArrayView2<'_, A>,
         mut out: ArrayViewMut2<'_, A>,
         panel: usize,
-        packed: &mut [A],
     ) {
-        let mut rows: [&mut [A]; WIDE_BLOCK] = core::array::from_fn(|_| Default::default());
+        let mut rows: [&[A]; WIDE_BLOCK] = [&[]; WIDE_BLOCK];
+        let mut cells: [&mut [A]; WIDE_BLOCK] = core::array::from_fn(|_| Default::default());
         let count = out.nrows();
-        for (cells, row) in rows.iter_mut().zip(out.rows_mut()) {
+        for (index, (cells, row)) in cells.iter_mut().zip(out.rows_mut()).enumerate() {
             *cells = contiguous(row);
+            rows[index] = contiguous_row(&x, index);
         }
-        run(job, Block { map: self, x, out: &mut rows[..count], panel, packed });
+        run(job, Block { map: self, x: &rows[..count], out: &mut cells[..count], panel });
     }
 
     /// The bias of one panel.
@@ -320,4 +318,9 @@ impl<A: Element> Affine<A> {
 /// The cells of a row of a result, which is in standard layout.
 fn contiguous<A>(row: ArrayViewMut1<'_, A>) -> &mut [A] {
     row.into_slice().expect("a row of a standard layout is contiguous")
+}
+
+/// A row of inputs, whose rows were found to be contiguous.
+fn contiguous_row<'a, A>(x: &ArrayView2<'a, A>, index: usize) -> &'a [A] {
+    x.clone().index_axis_move(Axis(0), index).to_slice().expect("rows are contiguous")
 }
