@@ -24,7 +24,7 @@ use crate::lane::{Job, run};
 /// Rows that a strip of panels is read for.
 const BLOCK: usize = 96;
 /// The same where vectors are of 64 bytes: there the second-level cache is of 1 MiB or more.
-const WIDE_BLOCK: usize = 2 * BLOCK;
+const WIDE_BLOCK: usize = 256;
 /// Panels of one pass over such rows: with the inputs they fill three quarters of a second-level
 /// cache of 512 KiB. All panels of a wide matrix at once were 15 % slower (256 x 4096 x 4096, Zen 3).
 const STRIP: usize = 32;
@@ -275,7 +275,11 @@ impl<A: Element> Affine<A> {
             let strips = out.axis_chunks_iter_mut(Axis(1), STRIP * A::WIDTH);
             for (index, mut out) in strips.enumerate() {
                 let panel = first / A::WIDTH + index * STRIP;
-                self.strip(job, x, out.view_mut(), panel);
+                match x.nrows() {
+                    ..=WIDE_TILE => self.strip::<WIDE_TILE>(job, x, out.view_mut(), panel),
+                    ..=BLOCK => self.strip::<BLOCK>(job, x, out.view_mut(), panel),
+                    _ => self.strip::<WIDE_BLOCK>(job, x, out.view_mut(), panel),
+                }
                 match out.as_slice_mut() {
                     Some(all) => finish(all),
                     None => out.rows_mut().into_iter().for_each(|row| finish(contiguous(row))),
@@ -284,16 +288,16 @@ impl<A: Element> Affine<A> {
         }
     }
 
-    /// At most [`WIDE_BLOCK`] rows and [`STRIP`] panels from `panel` on.
-    fn strip(
+    /// At most `N` rows and [`STRIP`] panels from `panel` on.
+    fn strip<const N: usize>(
         &self,
         job: Job,
         x: ArrayView2<'_, A>,
         mut out: ArrayViewMut2<'_, A>,
         panel: usize,
     ) {
-        let mut rows: [&[A]; WIDE_BLOCK] = [&[]; WIDE_BLOCK];
-        let mut cells: [&mut [A]; WIDE_BLOCK] = core::array::from_fn(|_| Default::default());
+        let mut rows: [&[A]; N] = [&[]; N];
+        let mut cells: [&mut [A]; N] = core::array::from_fn(|_| Default::default());
         let count = out.nrows();
         for (index, (cells, row)) in cells.iter_mut().zip(out.rows_mut()).enumerate() {
             *cells = contiguous(row);

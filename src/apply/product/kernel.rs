@@ -54,7 +54,10 @@ impl<A: Element> Block<'_, '_, A> {
                 let place = Place { panel: first + column / A::WIDTH, column, steps: &steps };
                 column += A::WIDTH
                     * match (width - column).div_ceil(A::WIDTH) {
-                        left if left >= P => tiles::<S, A, R, W, P>(simd, map, x, out, place),
+                        // Two and two instead of three and one.
+                        left if left == P || left > P + 1 || P < 3 && left > P => {
+                            tiles::<S, A, R, W, P>(simd, map, x, out, place)
+                        }
                         2.. if P > 2 => tiles::<S, A, R, 2, 2>(simd, map, x, out, place),
                         _ => tiles::<S, A, R, 1, 1>(simd, map, x, out, place),
                     };
@@ -210,12 +213,28 @@ fn multiply<S: Simd, A: Element, const R: usize, const P: usize>(
             totals[r][p] = sums[r][p];
         }
     }
+    let is_first = steps.start == 0;
+    let columns = column..column + P * A::WIDTH;
+    if out.first().is_some_and(|row| row.len() >= columns.end) {
+        let mut bias = [A::Lanes::<S>::fill(simd, A::zero()); P];
+        for (p, bias) in bias.iter_mut().enumerate() {
+            *bias = A::Lanes::<S>::load(simd, map.bias_of(panel + p));
+        }
+        for (sums, row) in totals.iter().zip(out) {
+            let cells = row[columns.clone()].chunks_exact_mut(A::WIDTH);
+            for ((&sum, &bias), cells) in sums.iter().zip(&bias).zip(cells) {
+                let start = if is_first { bias } else { A::Lanes::<S>::load(simd, cells) };
+                (start + sum).store(cells);
+            }
+        }
+        return;
+    }
     for (sums, row) in totals.iter().zip(out) {
         let width = row.len();
         for (p, &sum) in sums.iter().enumerate() {
             let from = column + p * A::WIDTH;
             if from < width {
-                let bias = (steps.start == 0).then(|| map.bias_of(panel + p));
+                let bias = is_first.then(|| map.bias_of(panel + p));
                 add(simd, sum, bias, &mut row[from..width.min(from + A::WIDTH)]);
             }
         }
