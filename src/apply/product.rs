@@ -2,7 +2,8 @@
 //!
 //! The matrix is stored once in panels of one vector's width, so that every product is a fused
 //! multiply-add of a broadcast input with a contiguous vector of weights. A tile of six rows keeps
-//! its twelve registers of sums in the core, with 32 registers one of four panels its 24; a single row takes four panels at a time instead.
+//! its twelve registers of sums in the core, with 32 registers one of eight rows and three panels its 24; a single row takes four panels at a
+//! time instead. Rows are read where they are: eight of them a step apart cost no more than side by side.
 //! Neither changes the order of summation, and nor does the cut for threads, along rows or columns.
 
 mod kernel;
@@ -28,6 +29,9 @@ const WIDE_BLOCK: usize = 256;
 /// Panels of one pass over such rows: with the inputs they fill three quarters of a second-level
 /// cache of 512 KiB. All panels of a wide matrix at once were 15 % slower (256 x 4096 x 4096, Zen 3).
 const STRIP: usize = 32;
+/// The same for [`WIDE_BLOCK`]: with inputs and results, a little over a third of 2 MiB. 32 panels were up to 6 % slower
+/// (256 x 4112 x 4112, Intel Xeon), 48 too.
+const WIDE_STRIP: usize = 15;
 /// Fewer rows are not worth a pass over the matrix by another thread.
 const ROWS: usize = 48;
 /// Fewer panels are not worth reading the rows once more.
@@ -270,11 +274,12 @@ impl<A: Element> Affine<A> {
         let Leaf { job, finish } = leaf;
         let job = *job;
         let block = block_rows(job);
+        let strip = if job.is_widest() { WIDE_STRIP } else { STRIP };
         let out = out.axis_chunks_iter_mut(Axis(0), block);
         for (x, mut out) in x.axis_chunks_iter(Axis(0), block).zip(out) {
-            let strips = out.axis_chunks_iter_mut(Axis(1), STRIP * A::WIDTH);
+            let strips = out.axis_chunks_iter_mut(Axis(1), strip * A::WIDTH);
             for (index, mut out) in strips.enumerate() {
-                let panel = first / A::WIDTH + index * STRIP;
+                let panel = first / A::WIDTH + index * strip;
                 match x.nrows() {
                     ..=WIDE_TILE => self.strip::<WIDE_TILE>(job, x, out.view_mut(), panel),
                     ..=BLOCK => self.strip::<BLOCK>(job, x, out.view_mut(), panel),
@@ -288,7 +293,7 @@ impl<A: Element> Affine<A> {
         }
     }
 
-    /// At most `N` rows and [`STRIP`] panels from `panel` on.
+    /// At most `N` rows, and one strip of panels from `panel` on.
     fn strip<const N: usize>(
         &self,
         job: Job,
