@@ -249,7 +249,7 @@ impl Op for ChosenEval {
     fn cost(self) -> Cost {
         self.0.cost()
     }
-    fn assign<A: Element>(self, job: Job, x: &[A], out: &mut [A]) {
+    fn assign_ahead<A: Element>(self, job: Job, x: &[A], _ahead: &[A], out: &mut [A]) {
         A::assign_eval(self.0, job, x, out);
     }
     fn collect<A: Element>(self, job: Job, x: &[A]) -> Vec<A> {
@@ -269,7 +269,7 @@ impl Op for ChosenSlope {
     fn cost(self) -> Cost {
         self.0.cost()
     }
-    fn assign<A: Element>(self, job: Job, x: &[A], out: &mut [A]) {
+    fn assign_ahead<A: Element>(self, job: Job, x: &[A], _ahead: &[A], out: &mut [A]) {
         A::assign_slope(self.0, job, x, out);
     }
     fn collect<A: Element>(self, job: Job, x: &[A]) -> Vec<A> {

@@ -21,6 +21,8 @@ const SMALL_BLOCK: usize = 64;
 struct Assign<'a, A, O> {
     op: O,
     x: &'a [A],
+    /// What [`fetch`] reads from: `x` and what comes behind it, or nothing.
+    ahead: &'a [A],
     out: &'a mut [A],
 }
 
@@ -28,7 +30,7 @@ impl<A: Element, O: Op> Kernel for Assign<'_, A, O> {
     type Output = ();
     #[inline(always)]
     fn run<S: Simd>(self, simd: S) {
-        let Self { op, x, out: all } = self;
+        let Self { op, x, ahead, out: all } = self;
         let (mut from, mut to) = (Aligned([A::zero(); WIDEST]), Aligned([A::zero(); WIDEST]));
         let is_short = x.len() < A::WIDTH;
         if is_short {
@@ -37,7 +39,7 @@ impl<A: Element, O: Op> Kernel for Assign<'_, A, O> {
         }
         let (x, out) =
             if is_short { (&from.0[..A::WIDTH], &mut to.0[..A::WIDTH]) } else { (x, &mut *all) };
-        Self::whole(simd, op, x, out);
+        Self::whole(simd, op, x, ahead, out);
         if is_short {
             copy_ends(&to.0, all);
         }
@@ -47,20 +49,29 @@ impl<A: Element, O: Op> Kernel for Assign<'_, A, O> {
 impl<A: Element, O: Op> Assign<'_, A, O> {
     /// Of at least a vector.
     #[inline(always)]
-    fn whole<S: Simd>(simd: S, op: O, x: &[A], out: &mut [A]) {
+    fn whole<S: Simd>(simd: S, op: O, x: &[A], ahead: &[A], out: &mut [A]) {
         if const { halves::are_there::<A, O, S>() } {
-            return halves::assign(simd, op, x, out);
+            return halves::assign(simd, op, x, ahead, out);
         }
         // One copy of the formula for all rounds.
         let mut round = Some(Round::first(out));
         while let Some(Round { start, end }) = round {
-            let (all, part) = (&x[start..end], out[start..end].chunks_exact_mut(A::WIDTH));
+            let (part, cells) = (&x[start..end], &mut out[start..end]);
             // With AVX2 less is lost by waiting for memory; it was not tried there.
-            let far_off = const { !O::CHEAP && A::Lanes::<S>::HAS_ROOM } && is_far_off(x);
-            for (i, (x, out)) in all.chunks_exact(A::WIDTH).zip(part).enumerate() {
-                if far_off && i.is_multiple_of(LINES) {
-                    fetch(all, (i + 1) * A::WIDTH);
+            let ahead = match ahead.get(start..) {
+                Some(ahead) if const { !O::CHEAP && A::Lanes::<S>::HAS_ROOM } => ahead,
+                _ => &[],
+            };
+            // Shorter outputs are blocks in the cache.
+            let is_long = part.len() > BLOCK;
+            for (i, x) in part.chunks_exact(A::WIDTH).enumerate() {
+                if !ahead.is_empty() && i.is_multiple_of(LINES) {
+                    fetch(ahead, (i + 1) * A::WIDTH);
+                    if is_long {
+                        fetch(cells, (i + 1) * A::WIDTH);
+                    }
                 }
+                let out = &mut cells[i * A::WIDTH..(i + 1) * A::WIDTH];
                 let x = A::Lanes::<S>::load(simd, x);
                 // Emulated steps are so long that the formula is better there only once.
                 let y = if const { O::CHEAP || <A::Lanes<S> as Lane>::IS_FUSED } {
@@ -121,14 +132,14 @@ pub(crate) fn line_in<A: Element>(out: &[A]) -> usize {
 }
 
 /// Bytes of arrays of which little is in the second-level cache.
-const FAR_OFF: usize = 4 << 20;
+const FAR_OFF: usize = 256 << 10;
 /// Cache lines that are fetched together.
 pub(super) const LINES: usize = 8;
 
-/// Whether an array is worth [`fetch`].
+/// Itself, if it is worth [`fetch`].
 #[inline(always)]
-pub(super) fn is_far_off<A>(x: &[A]) -> bool {
-    size_of_val(x) >= FAR_OFF
+pub(super) fn if_far_off<A>(x: &[A]) -> &[A] {
+    if size_of_val(x) >= FAR_OFF { x } else { &[] }
 }
 
 /// Reads from each of the next cache lines, so that they come at the same time: some processors do not fetch ahead of loops
@@ -143,12 +154,12 @@ pub(super) fn fetch<A: Element>(x: &[A], at: usize) {
     }
 }
 
-/// `out = op(x)`; both of one length.
+/// `out = op(x)`; both of one length. `ahead` begins with `x`, or is empty.
 #[inline(never)]
-pub(crate) fn assign<A: Element, O: Op>(job: Job, op: O, x: &[A], out: &mut [A]) {
+pub(crate) fn assign<A: Element, O: Op>(job: Job, op: O, x: &[A], ahead: &[A], out: &mut [A]) {
     assert_eq!(x.len(), out.len(), "pieces of one length");
     if !x.is_empty() {
-        run(job, Assign { op, x, out });
+        run(job, Assign { op, x, ahead, out });
     }
 }
 
@@ -195,10 +206,12 @@ pub(crate) fn overwrite_by_blocks<A: Element, O: Op>(job: Job, op: O, x: &mut [A
         from.copy_from_slice(x);
         return op.assign(job, from, x);
     }
+    let far_off = !if_far_off(x).is_empty();
     by_blocks(x.len(), |at, block| {
-        let x = &mut x[at..at + block.len()];
-        op.assign(job, x, block);
-        x.copy_from_slice(block);
+        let x = &mut x[at..];
+        let ahead = if far_off { &*x } else { &[] };
+        op.assign_ahead(job, &x[..block.len()], ahead, block);
+        x[..block.len()].copy_from_slice(block);
     });
 }
 

@@ -6,7 +6,7 @@
 use fearless_simd::Simd;
 
 use super::Op;
-use super::elementwise::{LINES, Round, fetch, is_far_off, line_in};
+use super::elementwise::{LINES, Round, fetch, line_in};
 use crate::activation::Halved;
 use crate::element::Element;
 use crate::lane::{Doubles, Lane, LaneIo};
@@ -33,9 +33,15 @@ const fn are_wide<A: Element, O: Op, S: Simd>() -> bool {
 
 /// `out = op(x)`; both of one length, at least a vector.
 #[inline(always)]
-pub(super) fn assign<A: Element, O: Op, S: Simd>(simd: S, op: O, x: &[A], out: &mut [A]) {
+pub(super) fn assign<A: Element, O: Op, S: Simd>(
+    simd: S,
+    op: O,
+    x: &[A],
+    ahead: &[A],
+    out: &mut [A],
+) {
     if const { !are_wide::<A, O, S>() && A::Lanes::<S>::HAS_ROOM } {
-        return in_registers(simd, op, x, out);
+        return in_registers(simd, op, x, ahead, out);
     }
     let mut round = Some(Round::first(out));
     while let Some(Round { start, end }) = round {
@@ -52,16 +58,21 @@ pub(super) fn assign<A: Element, O: Op, S: Simd>(simd: S, op: O, x: &[A], out: &
 /// The first half runs two vectors ahead of the second. The first vector may overlap the one behind, the last the one
 /// before.
 #[inline(always)]
-fn in_registers<A: Element, O: Op, S: Simd>(simd: S, op: O, x: &[A], out: &mut [A]) {
+fn in_registers<A: Element, O: Op, S: Simd>(
+    simd: S,
+    op: O,
+    x: &[A],
+    ahead: &[A],
+    out: &mut [A],
+) {
     let last = x.len() - A::WIDTH;
     let second = if line_in(out) > 0 { line_in(out) } else { A::WIDTH };
     let (mut at, mut next) = (0, second.min(last));
     let mut half = op.begin(load::<A, S>(simd, x, at));
     let mut next_half = op.begin(load::<A, S>(simd, x, next));
-    let far_off = is_far_off(x);
     for i in 0..1 + (x.len() - second).div_ceil(A::WIDTH) {
-        if far_off && i.is_multiple_of(LINES) {
-            fetch(x, next + A::WIDTH);
+        if !ahead.is_empty() && i.is_multiple_of(LINES) {
+            fetch(ahead, next + A::WIDTH);
         }
         let far = (next + A::WIDTH).min(last);
         let far_half = op.begin(load::<A, S>(simd, x, far));

@@ -62,7 +62,11 @@ pub(crate) trait Op: Copy + Send + Sync {
     }
     /// `out = op(x)`; both of one length.
     fn assign<A: Element>(self, job: Job, x: &[A], out: &mut [A]) {
-        elementwise::assign(job, self, x, out);
+        self.assign_ahead(job, x, elementwise::if_far_off(x), out);
+    }
+    /// The same, with what is read from memory while the loop runs: `x` and what comes behind it, or nothing.
+    fn assign_ahead<A: Element>(self, job: Job, x: &[A], ahead: &[A], out: &mut [A]) {
+        elementwise::assign(job, self, x, ahead, out);
     }
     /// `op(x)` in fresh memory.
     fn collect<A: Element>(self, job: Job, x: &[A]) -> Vec<A> {
