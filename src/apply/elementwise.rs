@@ -59,7 +59,7 @@ impl<A: Element, O: Op> Assign<'_, A, O> {
             let (part, cells) = (&x[start..end], &mut out[start..end]);
             // With AVX2 less is lost by waiting for memory; it was not tried there.
             let ahead = match ahead.get(start..) {
-                Some(ahead) if const { !O::CHEAP && A::Lanes::<S>::HAS_ROOM } => ahead,
+                Some(ahead) if const { A::Lanes::<S>::HAS_ROOM } => ahead,
                 _ => &[],
             };
             // Shorter outputs are blocks in the cache.
@@ -131,12 +131,14 @@ pub(crate) fn line_in<A: Element>(out: &[A]) -> usize {
     }
 }
 
-/// Bytes of arrays of which little is in the second-level cache.
-const FAR_OFF: usize = 256 << 10;
+/// Bytes of an array that is not in the first-level cache.
+const FAR_OFF: usize = 32 << 10;
+/// The same where results go by way of a block: there [`fetch`] costs up to 7 % in the second-level cache.
+const FAR_OFF_IN_PLACE: usize = 512 << 10;
 /// Cache lines that are fetched together.
 pub(super) const LINES: usize = 8;
 
-/// Itself, if it is worth [`fetch`].
+/// Itself, if it is so large that it is worth [`fetch`].
 #[inline(always)]
 pub(super) fn if_far_off<A>(x: &[A]) -> &[A] {
     if size_of_val(x) >= FAR_OFF { x } else { &[] }
@@ -206,13 +208,18 @@ pub(crate) fn overwrite_by_blocks<A: Element, O: Op>(job: Job, op: O, x: &mut [A
         from.copy_from_slice(x);
         return op.assign(job, from, x);
     }
-    let far_off = !if_far_off(x).is_empty();
+    let far_off = size_of_val(x) >= FAR_OFF_IN_PLACE;
     by_blocks(x.len(), |at, block| {
         let x = &mut x[at..];
         let ahead = if far_off { &*x } else { &[] };
         op.assign_ahead(job, &x[..block.len()], ahead, block);
         x[..block.len()].copy_from_slice(block);
     });
+}
+
+/// What is worth [`fetch`] from `at` on, where results go by way of a block.
+fn ahead<A>(x: &[A], at: usize) -> &[A] {
+    if size_of_val(x) >= FAR_OFF_IN_PLACE { &x[at..] } else { &[] }
 }
 
 struct Collect<'a, A, O> {
@@ -252,7 +259,7 @@ pub(crate) fn collect<A: Element, O: Op>(job: Job, op: O, x: &[A]) -> Vec<A> {
 pub(crate) fn collect_by_blocks<A: Element, O: Op>(job: Job, op: O, x: &[A]) -> Vec<A> {
     let mut out = Vec::with_capacity(x.len());
     by_blocks(x.len(), |at, block| {
-        op.assign(job, &x[at..at + block.len()], block);
+        op.assign_ahead(job, &x[at..at + block.len()], ahead(x, at), block);
         out.extend_from_slice(block);
     });
     out
@@ -280,7 +287,7 @@ pub(crate) fn scale<A: Element, O: Op>(job: Job, op: O, x: &[A], dy: &mut [A]) {
     assert_eq!(x.len(), dy.len(), "pieces of one length");
     by_blocks(x.len(), |at, block| {
         let range = at..at + block.len();
-        op.assign(job, &x[range.clone()], block);
+        op.assign_ahead(job, &x[range.clone()], ahead(x, at), block);
         run(job, Multiply { by: block, y: &mut dy[range] });
     });
 }
