@@ -47,7 +47,11 @@ pub(super) fn assign<A: Element, O: Op, S: Simd>(
     while let Some(Round { start, end }) = round {
         let (x_part, out_part) = (&x[start..end], &mut out[start..end]);
         if const { are_wide::<A, O, S>() } {
-            by_wide_stages(simd, op, x_part, out_part);
+            let ahead = match ahead.get(start..) {
+                Some(ahead) if const { A::Lanes::<S>::HAS_ROOM } => ahead,
+                _ => &[],
+            };
+            by_wide_stages(simd, op, x_part, ahead, out_part);
         } else {
             by_stages(simd, op, x_part, out_part);
         }
@@ -104,9 +108,19 @@ fn by_stages<A: Element, O: Op, S: Simd>(simd: S, op: O, x: &[A], out: &mut [A])
 
 /// The same for formulas in `f64` lanes, two for each vector of `f32`.
 #[inline(always)]
-fn by_wide_stages<A: Element, O: Op, S: Simd>(simd: S, op: O, x: &[A], out: &mut [A]) {
+fn by_wide_stages<A: Element, O: Op, S: Simd>(
+    simd: S,
+    op: O,
+    x: &[A],
+    ahead: &[A],
+    out: &mut [A],
+) {
     let mut halves = [[[Doubles::<S>::fill(simd, 0.0); 2]; 2]; STAGE];
-    for (x, out) in x.chunks(A::WIDTH * STAGE).zip(out.chunks_mut(A::WIDTH * STAGE)) {
+    let stages = x.chunks(A::WIDTH * STAGE).zip(out.chunks_mut(A::WIDTH * STAGE));
+    for (i, (x, out)) in stages.enumerate() {
+        if !ahead.is_empty() && i.is_multiple_of(LINES / STAGE) {
+            fetch(ahead, (i + 1) * A::WIDTH * STAGE);
+        }
         for (x, half) in x.chunks_exact(A::WIDTH).zip(&mut halves) {
             let (low, high) = A::Lanes::<S>::load(simd, x).widen();
             *half = [op.begin_wide(low), op.begin_wide(high)];
