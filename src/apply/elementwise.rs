@@ -136,7 +136,7 @@ const FAR_OFF: usize = 32 << 10;
 /// The same where results go by way of a block: there [`fetch`] costs up to 7 % in the second-level cache.
 const FAR_OFF_IN_PLACE: usize = 512 << 10;
 /// Cache lines that are fetched together.
-pub(super) const LINES: usize = 8;
+pub(crate) const LINES: usize = 8;
 
 /// Itself, if it is so large that it is worth [`fetch`].
 #[inline(always)]
@@ -147,7 +147,7 @@ pub(super) fn if_far_off<A>(x: &[A]) -> &[A] {
 /// Reads from each of the next cache lines, so that they come at the same time: some processors do not fetch ahead of loops
 /// that take long for a line.
 #[inline(always)]
-pub(super) fn fetch<A: Element>(x: &[A], at: usize) {
+pub(crate) fn fetch<A: Element>(x: &[A], at: usize) {
     let line = LINE / size_of::<A>();
     if let Some(lines) = x.get(at..at + LINES * line) {
         for line in lines.chunks_exact(line) {
