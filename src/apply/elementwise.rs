@@ -140,7 +140,7 @@ pub(crate) const LINES: usize = 8;
 
 /// Itself, if it is so large that it is worth [`fetch`].
 #[inline(always)]
-pub(super) fn if_far_off<A>(x: &[A]) -> &[A] {
+pub(crate) fn if_far_off<A>(x: &[A]) -> &[A] {
     if size_of_val(x) >= FAR_OFF { x } else { &[] }
 }
 

@@ -21,7 +21,7 @@ use crate::element::Element;
 use crate::lane::{Half, Job, Lane, WideHalf};
 
 pub use self::blocks::blocks_of_rows;
-pub(crate) use self::elementwise::{LINES, copy_short, fetch, line_in};
+pub(crate) use self::elementwise::{LINES, copy_short, fetch, if_far_off, line_in};
 pub(crate) use self::lanes::{Strand, Walk, assert_axis};
 pub(crate) use self::layout::assert_same_shape;
 pub(crate) use self::layout::{new_like, to_owned};
