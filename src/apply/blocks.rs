@@ -17,9 +17,9 @@ const FEW: usize = 24;
 /// Calls `f` with blocks of rows of `x`, and with the parts of `memory` and `out` that belong to them: every row has an
 /// equal share of both.
 ///
-/// `weights` is the number of multiply-adds for a row. Where there are many for all rows, threads take the blocks, and
-/// each stays with its rows in all that `f` does. A block has at most as many rows as a product packs together, so that
-/// what lies between two layers stays in the cache.
+/// `weights` is the number of multiply-adds for a row. Where there are many for all rows, threads take them, and
+/// each stays with its rows in all that `f` does. A block has at most as many rows as go through a product together, and a thread
+/// uses the memory of its first for all of them, so that what lies between two layers stays in the cache.
 #[doc(hidden)]
 pub fn blocks_of_rows<A: Element>(
     weights: usize,
@@ -38,20 +38,29 @@ pub fn blocks_of_rows<A: Element>(
         some if some > 1 && batch >= 2 * ROWS * some => pieces(2),
         some => some,
     };
-    let rows = batch.div_ceil(pieces).next_multiple_of(tile_rows(job)).min(block_rows(job));
-    let shares = [memory.len() / batch * rows, out.len() / batch * rows];
+    let block = block_rows(job);
+    let rows = batch.div_ceil(pieces);
+    let rows = rows.next_multiple_of(if rows < block { tile_rows(job) } else { block });
+    let (for_row, out_for_row) = (memory.len() / batch, out.len() / batch);
+    let blocks = |x: ArrayView2<'_, A>, memory: &mut [A], out: &mut [A]| {
+        let mut rest = out;
+        for x in x.axis_chunks_iter(Axis(0), block) {
+            let (out, after) = rest.split_at_mut(x.nrows() * out_for_row);
+            f(x, &mut memory[..x.nrows() * for_row], out);
+            rest = after;
+        }
+    };
+    if pieces == 1 {
+        return blocks(x, memory, out);
+    }
+    let blocks = &blocks;
     let mut tasks = Tasks::new();
     let (mut memory, mut out) = (memory, out);
     for x in x.axis_chunks_iter(Axis(0), rows) {
-        let (memory_part, memory_rest) = memory.split_at_mut(shares[0].min(memory.len()));
-        let (out_part, out_rest) = out.split_at_mut(shares[1].min(out.len()));
+        let (memory_part, memory_rest) = memory.split_at_mut(x.nrows() * for_row);
+        let (out_part, out_rest) = out.split_at_mut(x.nrows() * out_for_row);
         (memory, out) = (memory_rest, out_rest);
-        if pieces == 1 {
-            f(x, memory_part, out_part);
-        } else {
-            let f = &f;
-            tasks.push(move || job.install(|| f(x, memory_part, out_part)));
-        }
+        tasks.push(move || job.install(|| blocks(x, memory_part, out_part)));
     }
     tasks.run();
 }
