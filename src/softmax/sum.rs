@@ -54,11 +54,11 @@ pub(crate) fn term<S: Simd, A: Element, I: Input<A>, const MODE: u8>(
     origin: Origin<A::Lanes<S>>,
 ) -> Exp<A::Lanes<S>> {
     let (value, low) = input.value(simd, x);
+    let e = exp(value, low, origin);
     if const { MODE != mode::COUNT } {
-        return exp(value, low, origin);
+        return e;
     }
-    let rest = Lane::select(input.key(x).eq(top), x.splat(f64::NEG_INFINITY), value);
-    exp(rest, low, origin)
+    e.but_where(input.key(x).eq(top))
 }
 
 /// How many elements have this key, in each lane of the vectors.
