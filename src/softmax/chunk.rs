@@ -161,7 +161,7 @@ fn total_from<S: Simd, A: Element, I: Input<A>, const MODE: u8>(
                 let some = if is_fetched { LINES * width } else { BLOCK * width };
                 for (i, (x, ahead)) in whole.chunks(some).zip(ahead.chunks(some)).enumerate() {
                     let at = place.start + i * some;
-                    if is_fetched {
+                    if is_fetched && whole.len() > some {
                         fetch(out, at + some);
                     }
                     let vectors = x.chunks_exact(width).zip(ahead.chunks_exact(width));
