@@ -48,19 +48,24 @@ impl<A: Element> Block<'_, '_, A> {
     fn multiply<S: Simd, const R: usize, const W: usize, const P: usize>(self, simd: S) {
         let Self { map, x, out, panel: first } = self;
         let width = out.first().map_or(0, |row| row.len());
+        // One panel stays in the first-level cache for all rows. Three do not, so there the rows of a tile stay for all panels
+        // of the strip: rows a power of two apart, of which few fit the second-level cache, are then read once.
+        let rows = if W == 1 { out.len() } else { R };
         for steps in map.blocks() {
-            let mut column = 0;
-            while column < width {
-                let place = Place { panel: first + column / A::WIDTH, column, steps: &steps };
-                column += A::WIDTH
-                    * match (width - column).div_ceil(A::WIDTH) {
-                        // Two and two instead of three and one.
-                        left if left == P || left > P + 1 || P < 3 && left > P => {
-                            tiles::<S, A, R, W, P>(simd, map, x, out, place)
-                        }
-                        2.. if P > 2 => tiles::<S, A, R, 2, 2>(simd, map, x, out, place),
-                        _ => tiles::<S, A, R, 1, 1>(simd, map, x, out, place),
-                    };
+            for (x, out) in x.chunks(rows).zip(out.chunks_mut(rows)) {
+                let mut column = 0;
+                while column < width {
+                    let place = Place { panel: first + column / A::WIDTH, column, steps: &steps };
+                    column += A::WIDTH
+                        * match (width - column).div_ceil(A::WIDTH) {
+                            // Two and two instead of three and one.
+                            left if left == P || left > P + 1 || P < 3 && left > P => {
+                                tiles::<S, A, R, W, P>(simd, map, x, out, place)
+                            }
+                            2.. if P > 2 => tiles::<S, A, R, 2, 2>(simd, map, x, out, place),
+                            _ => tiles::<S, A, R, 1, 1>(simd, map, x, out, place),
+                        };
+                }
             }
         }
     }
