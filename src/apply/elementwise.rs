@@ -64,22 +64,24 @@ impl<A: Element, O: Op> Assign<'_, A, O> {
             };
             // Shorter outputs are blocks in the cache.
             let is_long = part.len() > BLOCK;
-            for (i, x) in part.chunks_exact(A::WIDTH).enumerate() {
-                if !ahead.is_empty() && i.is_multiple_of(LINES) {
-                    fetch(ahead, (i + 1) * A::WIDTH);
-                    if is_long {
-                        fetch(cells, (i + 1) * A::WIDTH);
-                    }
+            let some = if ahead.is_empty() { end - start } else { LINES * A::WIDTH };
+            for (i, x) in part.chunks(some).enumerate() {
+                let at = i * some;
+                fetch(ahead, at + A::WIDTH);
+                if is_long && !ahead.is_empty() {
+                    fetch(cells, at + A::WIDTH);
                 }
-                let out = &mut cells[i * A::WIDTH..(i + 1) * A::WIDTH];
-                let x = A::Lanes::<S>::load(simd, x);
-                // Emulated steps are so long that the formula is better there only once.
-                let y = if const { O::CHEAP || <A::Lanes<S> as Lane>::IS_FUSED } {
-                    op.apply(x)
-                } else {
-                    called(simd, op, x)
-                };
-                y.store(out);
+                let out = cells[at..at + x.len()].chunks_exact_mut(A::WIDTH);
+                for (x, out) in x.chunks_exact(A::WIDTH).zip(out) {
+                    let x = A::Lanes::<S>::load(simd, x);
+                    // Emulated steps are so long that the formula is better there only once.
+                    let y = if const { O::CHEAP || <A::Lanes<S> as Lane>::IS_FUSED } {
+                        op.apply(x)
+                    } else {
+                        called(simd, op, x)
+                    };
+                    y.store(out);
+                }
             }
             round = Round { start, end }.next(out);
         }
@@ -178,8 +180,16 @@ impl<A: Element, O: Op> Kernel for Overwrite<'_, A, O> {
         let tail = x.len() - A::WIDTH;
         // Read before the vector that it overlaps is written.
         let last = A::Lanes::<S>::load(simd, &x[tail..]);
-        for x in x.chunks_exact_mut(A::WIDTH) {
-            op.apply(A::Lanes::<S>::load(simd, x)).store(x);
+        let far_off = const { A::Lanes::<S>::HAS_ROOM } && size_of_val(x) >= FAR_OFF_IN_PLACE;
+        let some = if far_off { LINES * A::WIDTH } else { x.len() };
+        for at in (0..x.len()).step_by(some) {
+            if far_off {
+                fetch(x, at + some);
+            }
+            let end = x.len().min(at + some);
+            for x in x[at..end].chunks_exact_mut(A::WIDTH) {
+                op.apply(A::Lanes::<S>::load(simd, x)).store(x);
+            }
         }
         if !x.len().is_multiple_of(A::WIDTH) {
             op.apply(last).store(&mut x[tail..]);

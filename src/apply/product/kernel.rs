@@ -59,7 +59,7 @@ impl<A: Element> Block<'_, '_, A> {
                     column += A::WIDTH
                         * match (width - column).div_ceil(A::WIDTH) {
                             // Two and two instead of three and one.
-                            left if left == P || left > P + 1 || P < 3 && left > P => {
+                            left if left >= P && (P < 3 || left != P + 1) => {
                                 tiles::<S, A, R, W, P>(simd, map, x, out, place)
                             }
                             2.. if P > 2 => tiles::<S, A, R, 2, 2>(simd, map, x, out, place),
