@@ -62,13 +62,7 @@ pub(super) fn assign<A: Element, O: Op, S: Simd>(
 /// The first half runs two vectors ahead of the second. The first vector may overlap the one behind, the last the one
 /// before.
 #[inline(always)]
-fn in_registers<A: Element, O: Op, S: Simd>(
-    simd: S,
-    op: O,
-    x: &[A],
-    ahead: &[A],
-    out: &mut [A],
-) {
+fn in_registers<A: Element, O: Op, S: Simd>(simd: S, op: O, x: &[A], ahead: &[A], out: &mut [A]) {
     let last = x.len() - A::WIDTH;
     let second = if line_in(out) > 0 { line_in(out) } else { A::WIDTH };
     let (mut at, mut next) = (0, second.min(last));
@@ -108,13 +102,7 @@ fn by_stages<A: Element, O: Op, S: Simd>(simd: S, op: O, x: &[A], out: &mut [A])
 
 /// The same for formulas in `f64` lanes, two for each vector of `f32`.
 #[inline(always)]
-fn by_wide_stages<A: Element, O: Op, S: Simd>(
-    simd: S,
-    op: O,
-    x: &[A],
-    ahead: &[A],
-    out: &mut [A],
-) {
+fn by_wide_stages<A: Element, O: Op, S: Simd>(simd: S, op: O, x: &[A], ahead: &[A], out: &mut [A]) {
     let mut halves = [[[Doubles::<S>::fill(simd, 0.0); 2]; 2]; STAGE];
     let stages = x.chunks(A::WIDTH * STAGE).zip(out.chunks_mut(A::WIDTH * STAGE));
     for (i, (x, out)) in stages.enumerate() {

@@ -185,7 +185,7 @@ impl<A: Element> Affine<A> {
         };
         let mut tasks = Tasks::new();
         if batch == 1 {
-            let x = contiguous_row(&x, 0);
+            let x = contiguous_row(x, 0);
             let out = out.as_slice_mut().expect("it was found to be in standard layout");
             if pieces < 2 {
                 return self.columns(leaf, x, out, 0);
@@ -280,10 +280,13 @@ impl<A: Element> Affine<A> {
             let strips = out.axis_chunks_iter_mut(Axis(1), strip * A::WIDTH);
             for (index, mut out) in strips.enumerate() {
                 let panel = first / A::WIDTH + index * strip;
-                match x.nrows() {
-                    ..=WIDE_TILE => self.strip::<WIDE_TILE>(job, x, out.view_mut(), panel),
-                    ..=BLOCK => self.strip::<BLOCK>(job, x, out.view_mut(), panel),
-                    _ => self.strip::<WIDE_BLOCK>(job, x, out.view_mut(), panel),
+                let out_strip = out.view_mut();
+                if x.nrows() <= WIDE_TILE {
+                    self.strip::<WIDE_TILE>(job, x, out_strip, panel);
+                } else if x.nrows() <= BLOCK {
+                    self.strip::<BLOCK>(job, x, out_strip, panel);
+                } else {
+                    self.strip::<WIDE_BLOCK>(job, x, out_strip, panel);
                 }
                 match out.as_slice_mut() {
                     Some(all) => finish(all),
@@ -306,7 +309,7 @@ impl<A: Element> Affine<A> {
         let count = out.nrows();
         for (index, (cells, row)) in cells.iter_mut().zip(out.rows_mut()).enumerate() {
             *cells = contiguous(row);
-            rows[index] = contiguous_row(&x, index);
+            rows[index] = contiguous_row(x, index);
         }
         run(job, Block { map: self, x: &rows[..count], out: &mut cells[..count], panel });
     }
@@ -330,6 +333,6 @@ fn contiguous<A>(row: ArrayViewMut1<'_, A>) -> &mut [A] {
 }
 
 /// A row of inputs, whose rows were found to be contiguous.
-fn contiguous_row<'a, A>(x: &ArrayView2<'a, A>, index: usize) -> &'a [A] {
-    x.clone().index_axis_move(Axis(0), index).to_slice().expect("rows are contiguous")
+fn contiguous_row<A>(x: ArrayView2<'_, A>, index: usize) -> &[A] {
+    x.index_axis_move(Axis(0), index).to_slice().expect("rows are contiguous")
 }

@@ -11,8 +11,8 @@ use super::sum::{SHORT, Sum, chunk, merged, mode, origin, share, suffices, sum_f
 use super::total::Total;
 use super::wide::{Wide, power_of_two};
 use crate::activation::Cost;
-use crate::apply::{LINES, fetch, if_far_off, line_in};
 use crate::apply::parallel::{self, Tasks};
+use crate::apply::{LINES, fetch, if_far_off, line_in};
 use crate::element::Element;
 use crate::lane::{Job, Kernel, Lane, LaneIo, run, run_fused};
 
