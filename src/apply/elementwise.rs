@@ -53,6 +53,9 @@ impl<A: Element, O: Op> Assign<'_, A, O> {
         if const { halves::are_there::<A, O, S>() } {
             return halves::assign(simd, op, x, ahead, out);
         }
+        if const { O::CHEAP } && (const { !A::Lanes::<S>::HAS_ROOM } || ahead.is_empty()) {
+            return Self::near(simd, op, x, out);
+        }
         // One copy of the formula for all rounds.
         let mut round = Some(Round::first(out));
         while let Some(Round { start, end }) = round {
@@ -82,6 +85,20 @@ impl<A: Element, O: Op> Assign<'_, A, O> {
                     };
                     y.store(out);
                 }
+            }
+            round = Round { start, end }.next(out);
+        }
+    }
+
+    /// The same in the first-level cache: for cheap formulas, of which a second copy costs little and what
+    /// prepares for reading ahead costs time.
+    #[inline(always)]
+    fn near<S: Simd>(simd: S, op: O, x: &[A], out: &mut [A]) {
+        let mut round = Some(Round::first(out));
+        while let Some(Round { start, end }) = round {
+            let part = out[start..end].chunks_exact_mut(A::WIDTH);
+            for (x, out) in x[start..end].chunks_exact(A::WIDTH).zip(part) {
+                op.apply(A::Lanes::<S>::load(simd, x)).store(out);
             }
             round = Round { start, end }.next(out);
         }
