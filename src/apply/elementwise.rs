@@ -72,7 +72,7 @@ impl<A: Element, O: Op> Assign<'_, A, O> {
                 let at = i * some;
                 fetch(ahead, at + A::WIDTH);
                 if is_long && !ahead.is_empty() {
-                    fetch(cells, at + A::WIDTH);
+                    claim(cells, at + A::WIDTH);
                 }
                 let out = cells[at..at + x.len()].chunks_exact_mut(A::WIDTH);
                 for (x, out) in x.chunks_exact(A::WIDTH).zip(out) {
@@ -155,22 +155,35 @@ const FAR_OFF: usize = 32 << 10;
 /// The same where results go by way of a block: there [`fetch`] costs up to 7 % in the second-level cache.
 const FAR_OFF_IN_PLACE: usize = 512 << 10;
 /// Cache lines that are fetched together.
-pub(crate) const LINES: usize = 8;
+pub(super) const LINES: usize = 8;
 
 /// Itself, if it is so large that it is worth [`fetch`].
 #[inline(always)]
-pub(crate) fn if_far_off<A>(x: &[A]) -> &[A] {
+pub(super) fn if_far_off<A>(x: &[A]) -> &[A] {
     if size_of_val(x) >= FAR_OFF { x } else { &[] }
 }
 
 /// Reads from each of the next cache lines, so that they come at the same time: some processors do not fetch ahead of loops
 /// that take long for a line.
 #[inline(always)]
-pub(crate) fn fetch<A: Element>(x: &[A], at: usize) {
+pub(super) fn fetch<A: Element>(x: &[A], at: usize) {
     let line = LINE / size_of::<A>();
     if let Some(lines) = x.get(at..at + LINES * line) {
         for line in lines.chunks_exact(line) {
             core::hint::black_box(line[0]);
+        }
+    }
+}
+
+/// Writes to each of the next cache lines of an output that is overwritten anyway, so that they come at the same time.
+/// Reading them would do as well, but twice the page faults of memory that was never touched: the first reads of a page get
+/// one that all share.
+#[inline(always)]
+fn claim<A: Element>(out: &mut [A], at: usize) {
+    let line = LINE / size_of::<A>();
+    if let Some(lines) = out.get_mut(at..at + LINES * line) {
+        for line in lines.chunks_exact_mut(line) {
+            *core::hint::black_box(&mut line[0]) = A::zero();
         }
     }
 }

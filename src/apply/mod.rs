@@ -21,7 +21,7 @@ use crate::element::Element;
 use crate::lane::{Half, Job, Lane, WideHalf};
 
 pub use self::blocks::blocks_of_rows;
-pub(crate) use self::elementwise::{LINES, copy_short, fetch, if_far_off, line_in};
+pub(crate) use self::elementwise::{copy_short, line_in};
 pub(crate) use self::lanes::{Strand, Walk, assert_axis};
 pub(crate) use self::layout::assert_same_shape;
 pub(crate) use self::layout::{new_like, to_owned};
@@ -149,7 +149,10 @@ pub(crate) fn map<A: Element, D: Dimension, O: Op>(op: O, x: &ArrayRef<A, D>) ->
         return Array::from_shape_vec(x.raw_dim(), out).expect("as many elements as the input");
     }
     let mut out = new_like(x);
-    map_assign_into(op, x, &mut out);
+    let job = Job::new();
+    // Without reading ahead: new pages take most of the time.
+    let leaf = |x: &[A], out: &mut [A]| op.assign_ahead(job, x, &[], out);
+    layout::each_pair(op.cost(), x, &mut out, &leaf);
     out
 }
 

@@ -8,7 +8,6 @@ use super::max::{load_padded, store_part};
 use super::sum::{BLOCK, SHORT, constants_stay_in_memory, count, each, first, mode, origin, term};
 use super::total::{Accumulator, Total, total_in_order};
 use super::wide::Wide;
-use crate::apply::{LINES, fetch};
 use crate::element::Element;
 use crate::lane::{Lane, LaneIo};
 
@@ -132,7 +131,6 @@ fn total_from<S: Simd, A: Element, I: Input<A>, const MODE: u8>(
     let width = A::WIDTH;
     let zero = A::Lanes::<S>::fill(simd, A::zero());
     let (x, ahead) = (&all[..len], &ahead[..len]);
-    let all_ahead = ahead;
     let sum = if x.len() <= SHORT {
         let (mut all_p, mut scales) = ([A::zero(); SHORT], [A::zero(); SHORT]);
         let places = all_p.chunks_exact_mut(width).zip(scales.chunks_exact_mut(width));
@@ -154,28 +152,16 @@ fn total_from<S: Simd, A: Element, I: Input<A>, const MODE: u8>(
             let mut accumulator = Accumulator::<_, MODE>::new(zero);
             let (whole, vector) = block.split_at(block.len() / width * width);
             let place = start..start + whole.len();
-            let ahead = &ahead[place.clone()];
+            let vectors = whole.chunks_exact(width).zip(ahead[place.clone()].chunks_exact(width));
             if const { MODE == mode::STORE } {
-                // Outputs are fetched, eight lines at a time, where that gained something: f32 with AVX-512.
-                let is_fetched = const { A::Lanes::<S>::HAS_ROOM && A::Lanes::<S>::SINGLE };
-                let some = if is_fetched { LINES * width } else { BLOCK * width };
-                for (i, (x, ahead)) in whole.chunks(some).zip(ahead.chunks(some)).enumerate() {
-                    let at = place.start + i * some;
-                    if is_fetched && whole.len() > some {
-                        fetch(out, at + some);
-                    }
-                    let vectors = x.chunks_exact(width).zip(ahead.chunks_exact(width));
-                    let out = out[at..at + x.len()].chunks_exact_mut(width);
-                    for ((vector, ahead), out) in vectors.zip(out) {
-                        beside(A::Lanes::<S>::load(simd, ahead));
-                        let x = A::Lanes::<S>::load(simd, vector);
-                        let e = term::<S, A, I, MODE>(simd, input, x, top, origin);
-                        e.high.store(out);
-                        accumulator.add(e);
-                    }
+                for ((vector, ahead), out) in vectors.zip(out[place].chunks_exact_mut(width)) {
+                    beside(A::Lanes::<S>::load(simd, ahead));
+                    let x = A::Lanes::<S>::load(simd, vector);
+                    let e = term::<S, A, I, MODE>(simd, input, x, top, origin);
+                    e.high.store(out);
+                    accumulator.add(e);
                 }
             } else {
-                let vectors = whole.chunks_exact(width).zip(ahead.chunks_exact(width));
                 for (vector, ahead) in vectors {
                     constants_stay_in_memory::<MODE>();
                     beside(A::Lanes::<S>::load(simd, ahead));
@@ -185,7 +171,7 @@ fn total_from<S: Simd, A: Element, I: Input<A>, const MODE: u8>(
             }
             constants_stay_in_memory::<MODE>();
             if !vector.is_empty() {
-                beside(A::Lanes::<S>::load(simd, &all_ahead[len - width..]));
+                beside(A::Lanes::<S>::load(simd, &ahead[len - width..]));
                 let at = len - vector.len();
                 let these = first(zero, vector.len());
                 let x = match all.get(at..at + width) {

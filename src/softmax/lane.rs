@@ -11,8 +11,8 @@ use super::sum::{SHORT, Sum, chunk, merged, mode, origin, share, suffices, sum_f
 use super::total::Total;
 use super::wide::{Wide, power_of_two};
 use crate::activation::Cost;
+use crate::apply::line_in;
 use crate::apply::parallel::{self, Tasks};
-use crate::apply::{LINES, fetch, if_far_off, line_in};
 use crate::element::Element;
 use crate::lane::{Job, Kernel, Lane, LaneIo, run, run_fused};
 
@@ -203,18 +203,8 @@ pub(super) fn map<S: Simd, A: Element>(
         return store_part::<S, A>(f(load_padded::<S, A>(simd, x, A::zero())), out);
     };
     let line = line_in(out);
-    let some = LINES * A::WIDTH;
-    let ahead = if const { A::Lanes::<S>::HAS_ROOM } { if_far_off(&x[line..]) } else { &[] };
-    for (i, x) in x[line..].chunks(some).enumerate() {
-        let at = line + i * some;
-        if !ahead.is_empty() {
-            fetch(ahead, (i + 1) * some);
-            fetch(out, at + some);
-        }
-        let out = out[at..at + x.len()].chunks_exact_mut(A::WIDTH);
-        for (x, out) in x.chunks_exact(A::WIDTH).zip(out) {
-            f(A::Lanes::<S>::load(simd, x)).store(out);
-        }
+    for (x, out) in x[line..].chunks_exact(A::WIDTH).zip(out[line..].chunks_exact_mut(A::WIDTH)) {
+        f(A::Lanes::<S>::load(simd, x)).store(out);
     }
     if line > 0 {
         f(A::Lanes::<S>::load(simd, &x[..A::WIDTH])).store(&mut out[..A::WIDTH]);
