@@ -54,7 +54,7 @@ impl<A: Element, O: Op> Assign<'_, A, O> {
             return halves::assign(simd, op, x, ahead, out);
         }
         if const { O::CHEAP } {
-            return Self::near(simd, op, x, out);
+            return Self::cheap(simd, op, x, out);
         }
         // One copy of the formula for all rounds.
         let mut round = Some(Round::first(out));
@@ -93,7 +93,7 @@ impl<A: Element, O: Op> Assign<'_, A, O> {
     /// The same of cheap formulas, without reading ahead: writing to the lines ahead made them slower, at 64 Ki elements
     /// and at 16 Mi.
     #[inline(always)]
-    fn near<S: Simd>(simd: S, op: O, x: &[A], out: &mut [A]) {
+    fn cheap<S: Simd>(simd: S, op: O, x: &[A], out: &mut [A]) {
         let mut round = Some(Round::first(out));
         while let Some(Round { start, end }) = round {
             let part = out[start..end].chunks_exact_mut(A::WIDTH);
@@ -150,7 +150,7 @@ pub(crate) fn line_in<A: Element>(out: &[A]) -> usize {
     }
 }
 
-/// Bytes of an array that is not in the first-level cache.
+/// Bytes of an array from which on [`fetch`] pays, about what the first-level cache holds.
 const FAR_OFF: usize = 32 << 10;
 /// The same where results go by way of a block: there [`fetch`] costs up to 7 % in the second-level cache.
 const FAR_OFF_IN_PLACE: usize = 512 << 10;
