@@ -157,10 +157,26 @@ const FAR_OFF_IN_PLACE: usize = 512 << 10;
 /// Cache lines that are fetched together.
 pub(super) const LINES: usize = 8;
 
+/// Whether the processor may wait for memory in loops that take long for a line. AMD's fetch such lines ahead by
+/// themselves, and [`fetch`] and [`claim`] take up to a third of the time there; SSE4a is theirs alone.
+#[inline]
+fn may_wait() -> bool {
+    #[cfg(target_arch = "x86_64")]
+    return !std::is_x86_feature_detected!("sse4a");
+    #[cfg(not(target_arch = "x86_64"))]
+    return false;
+}
+
 /// Itself, if it is so large that it is worth [`fetch`].
 #[inline(always)]
 pub(super) fn if_far_off<A>(x: &[A]) -> &[A] {
-    if size_of_val(x) >= FAR_OFF { x } else { &[] }
+    if size_of_val(x) >= FAR_OFF && may_wait() { x } else { &[] }
+}
+
+/// The same from `at` on, where results go by way of a block.
+#[inline(always)]
+fn if_far_off_in_place<A>(x: &[A], at: usize) -> &[A] {
+    if size_of_val(x) >= FAR_OFF_IN_PLACE && may_wait() { &x[at..] } else { &[] }
 }
 
 /// Reads from each of the next cache lines, so that they come at the same time: some processors do not fetch ahead of loops
@@ -210,7 +226,7 @@ impl<A: Element, O: Op> Kernel for Overwrite<'_, A, O> {
         let tail = x.len() - A::WIDTH;
         // Read before the vector that it overlaps is written.
         let last = A::Lanes::<S>::load(simd, &x[tail..]);
-        let far_off = const { A::Lanes::<S>::HAS_ROOM } && size_of_val(x) >= FAR_OFF_IN_PLACE;
+        let far_off = const { A::Lanes::<S>::HAS_ROOM } && !if_far_off_in_place(x, 0).is_empty();
         let some = if far_off { LINES * A::WIDTH } else { x.len() };
         for at in (0..x.len()).step_by(some) {
             if far_off {
@@ -248,18 +264,11 @@ pub(crate) fn overwrite_by_blocks<A: Element, O: Op>(job: Job, op: O, x: &mut [A
         from.copy_from_slice(x);
         return op.assign(job, from, x);
     }
-    let far_off = size_of_val(x) >= FAR_OFF_IN_PLACE;
     by_blocks(x.len(), |at, block| {
-        let x = &mut x[at..];
-        let ahead = if far_off { &*x } else { &[] };
-        op.assign_ahead(job, &x[..block.len()], ahead, block);
-        x[..block.len()].copy_from_slice(block);
+        let end = at + block.len();
+        op.assign_ahead(job, &x[at..end], if_far_off_in_place(x, at), block);
+        x[at..end].copy_from_slice(block);
     });
-}
-
-/// What is worth [`fetch`] from `at` on, where results go by way of a block.
-fn ahead<A>(x: &[A], at: usize) -> &[A] {
-    if size_of_val(x) >= FAR_OFF_IN_PLACE { &x[at..] } else { &[] }
 }
 
 struct Collect<'a, A, O> {
@@ -299,7 +308,7 @@ pub(crate) fn collect<A: Element, O: Op>(job: Job, op: O, x: &[A]) -> Vec<A> {
 pub(crate) fn collect_by_blocks<A: Element, O: Op>(job: Job, op: O, x: &[A]) -> Vec<A> {
     let mut out = Vec::with_capacity(x.len());
     by_blocks(x.len(), |at, block| {
-        op.assign_ahead(job, &x[at..at + block.len()], ahead(x, at), block);
+        op.assign_ahead(job, &x[at..at + block.len()], if_far_off_in_place(x, at), block);
         out.extend_from_slice(block);
     });
     out
@@ -327,7 +336,7 @@ pub(crate) fn scale<A: Element, O: Op>(job: Job, op: O, x: &[A], dy: &mut [A]) {
     assert_eq!(x.len(), dy.len(), "pieces of one length");
     by_blocks(x.len(), |at, block| {
         let range = at..at + block.len();
-        op.assign_ahead(job, &x[range.clone()], ahead(x, at), block);
+        op.assign_ahead(job, &x[range.clone()], if_far_off_in_place(x, at), block);
         run(job, Multiply { by: block, y: &mut dy[range] });
     });
 }
