@@ -95,15 +95,25 @@ pub(crate) fn split_careful<V: Lane, const CAREFUL: bool>(
     Split { p, low: left, scale }
 }
 
-/// [`split`] with a shorter polynomial: good for `1 + p`, not for small `p`.
+/// `e^(x + low) = (1 + high − rest) · 2^k` with `2^k = scale · 2^-offset`.
+#[derive(Clone, Copy)]
+pub(crate) struct Terms<V> {
+    /// Exact.
+    pub(crate) high: V,
+    /// Below 0.07, rounded.
+    pub(crate) rest: V,
+    /// `2^(k + offset)`.
+    pub(crate) scale: V,
+}
+
+/// [`split`] with a shorter polynomial, before the terms are added: good for `1 + high − rest`, not for small values of
+/// `high − rest`.
 #[inline(always)]
-pub(crate) fn split_short<V: Lane>(x: V, low: Option<V>, offset: i32) -> Split<V> {
+pub(crate) fn terms<V: Lane>(x: V, low: Option<V>, offset: i32) -> Terms<V> {
     let (high, ln_low, scale) = reduced(x, offset);
     let ln_low = if let Some(low) = low { ln_low - low } else { ln_low };
     let r = high - ln_low;
-    let rest = (r * r).neg_mul_add(Q_SHORT.at(r), ln_low);
-    let p = high - rest;
-    Split { p, low: (high - p) - rest, scale }
+    Terms { high, rest: (r * r).neg_mul_add(Q_SHORT.at(r), ln_low), scale }
 }
 
 /// `factor · (eˣ − 1)` for `x` in `[-40, 40]` with fewer steps than [`exp_m1_pair`], within 0.9 ULP where
@@ -131,7 +141,8 @@ pub(crate) fn floor<V: Lane>(x: V) -> V {
 pub fn exp<V: Lane>(x: V) -> V {
     let x = floor(x).at_most(x.constant(89.0, 710.0));
     // Two factors, since 2^k alone is out of range at the upper end.
-    let Split { p, scale, .. } = split_short(x, None, -1);
+    let Terms { high, rest, scale } = terms(x, None, -1);
+    let p = high - rest;
     let y = scale.mul_add(p, scale) * 2.0;
     // Below the normal numbers the power of two needs an offset the other way.
     let tiny = x.lt(x.constant(-86.0, -707.0));

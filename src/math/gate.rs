@@ -1,7 +1,7 @@
 //! The logistic function and what is multiplied by it: `n · σ(z)` and its slope.
 
 use super::Pair;
-use super::exp::{split, split_short};
+use super::exp::{Terms, split, terms};
 use super::poly::from_root;
 use super::wide::{Grade, wide, wide_from, wide_reduced};
 use crate::lane::{DoubleKernel, Half, Lane, Mask, WideHalf};
@@ -26,7 +26,7 @@ pub(crate) fn clamp<V: Lane>(z: V) -> V {
     z.at_least(z.splat(pick::<V>(FLOOR))).at_most(z.splat(pick::<V>(TOP)))
 }
 
-/// `numerator · σ(z + low)` for a clamped `z`, within 0.93 ULP; `numerator` below 2^80 in magnitude.
+/// `numerator · σ(z + low)` for a clamped `z`, within 0.83 ULP; `numerator` below 2^80 in magnitude.
 #[inline(always)]
 pub(crate) fn gate<V: Lane>(numerator: V, z: V, low: Option<V>) -> V {
     gate_finish(numerator, gate_begin(z, low))
@@ -35,69 +35,38 @@ pub(crate) fn gate<V: Lane>(numerator: V, z: V, low: Option<V>) -> V {
 /// The exponential of [`gate`].
 #[inline(always)]
 pub(crate) fn gate_begin<V: Lane>(z: V, low: Option<V>) -> Half<V> {
-    let e = split(-z, low.map(|low| -low), -offset::<V>());
-    [e.p, e.low, e.scale]
+    let Terms { high, rest, scale } = terms(-z, low.map(|low| -low), -offset::<V>());
+    [high, rest, scale]
 }
 
 /// The quotient of [`gate`].
 #[inline(always)]
-pub(crate) fn gate_finish<V: Lane>(numerator: V, [p, low, scale]: Half<V>) -> V {
-    let unit = 2f64.powi(-offset::<V>());
-    let one = p.splat(unit);
-    // 1 + 2^k + 2^k p. The two powers come first: their sum is larger than the third term.
+pub(crate) fn gate_finish<V: Lane>(numerator: V, [high, rest, scale]: Half<V>) -> V {
+    let one = high.splat(2f64.powi(-offset::<V>()));
+    // 1 + 2^k + 2^k (high − rest). The two powers come first: their sum is more than twice the others, so that
+    // the difference to the divisor is exact.
     let powers = scale + one;
     let lost = one - (powers - scale);
-    let high = scale.mul_add(p, powers);
-    let rest = scale.mul_add(p, powers - high) + scale.mul_add(low, lost);
-    // One division; its exact remainder and the low part of the divisor correct the quotient.
-    let inverse = p.splat(1.0) / high;
+    let divisor = scale.neg_mul_add(rest, scale.mul_add(high, powers));
+    let left = scale.neg_mul_add(rest, scale.mul_add(high, powers - divisor)) + lost;
+    divided(numerator, divisor, left)
+}
+
+/// `numerator / (divisor + left) · 2^-OFFSET` with one division: its exact remainder and the low part of the divisor correct
+/// the quotient.
+#[inline(always)]
+fn divided<V: Lane>(numerator: V, divisor: V, left: V) -> V {
+    let inverse = divisor.splat(1.0) / divisor;
     let quotient = numerator * inverse;
     // Signs are such that a zero keeps its own.
-    let excess = quotient.mul_add(rest, quotient.mul_sub(high, numerator));
-    inverse.neg_mul_add(excess, quotient) * unit
+    let excess = quotient.mul_add(left, quotient.mul_sub(divisor, numerator));
+    inverse.neg_mul_add(excess, quotient) * 2f64.powi(-offset::<V>())
 }
 
 /// The power of two that [`gate`] and the like multiply the divisor by.
 #[inline(always)]
 fn offset<V: Lane>() -> i32 {
     if V::SINGLE { OFFSET.0 } else { OFFSET.1 }
-}
-
-/// The exponential of [`gate_short`].
-#[inline(always)]
-fn begin_short<V: Lane>(z: V, low: Option<V>) -> Half<V> {
-    let e = split_short(-z, low.map(|low| -low), -offset::<V>());
-    [e.p, e.low, e.scale]
-}
-
-/// The first steps of [`gate`] of an `f32` value with fewer steps, for [`gate_short_finish`].
-#[inline(always)]
-pub(crate) fn gate_short_begin<V: Lane>(z: Pair<V>) -> Half<V> {
-    begin_short(z.high, Some(z.low))
-}
-
-/// The rest after [`gate_short_begin`].
-#[inline(always)]
-pub(crate) fn gate_short_finish<V: Lane>(numerator: V, half: Half<V>) -> V {
-    gate_short::<V, true>(numerator, half)
-}
-
-/// [`gate`] for an exact argument with fewer steps, within 0.83 ULP; without `CAREFUL` the rounding of
-/// the exponential counts too.
-#[inline(always)]
-fn gate_short<V: Lane, const CAREFUL: bool>(numerator: V, [p, low, scale]: Half<V>) -> V {
-    let unit = 2f64.powi(-offset::<V>());
-    let one = p.splat(unit);
-    let powers = scale + one;
-    let lost = one - (powers - scale);
-    let lost = if CAREFUL { scale.mul_add(low, lost) } else { lost };
-    let high = scale.mul_add(p, powers);
-    let rest = scale.mul_add(p, powers - high) + lost;
-    let inverse = p.splat(1.0) / high;
-    let quotient = numerator * inverse;
-    // Signs are such that a zero keeps its own.
-    let excess = quotient.mul_add(rest, quotient.mul_sub(high, numerator));
-    inverse.neg_mul_add(excess, quotient) * unit
 }
 
 /// The logistic function `σ(x) = 1 / (1 + e⁻ˣ)`, within 0.91 ULP (f32), 0.82 ULP (f64) over the whole line.
@@ -109,14 +78,24 @@ pub fn sigmoid<V: Lane>(x: V) -> V {
 /// The exponential of [`sigmoid`].
 #[inline(always)]
 pub(crate) fn sigmoid_begin<V: Lane>(x: V) -> Half<V> {
-    begin_short(clamp(x), None)
+    gate_begin(clamp(x), None)
 }
 
 /// The quotient of [`sigmoid`].
 #[inline(always)]
 pub(crate) fn sigmoid_finish<V: Lane>(half: Half<V>) -> V {
-    let one = half[0].splat(1.0);
-    if V::SINGLE { gate_short::<V, false>(one, half) } else { gate_short::<V, true>(one, half) }
+    let [high, rest, scale] = half;
+    let one = high.splat(1.0);
+    if !V::SINGLE {
+        return gate_finish(one, half);
+    }
+    // One step less: 1 ULP leaves room for the rounding of the exponential.
+    let unit = high.splat(2f64.powi(-offset::<V>()));
+    let p = high - rest;
+    let powers = scale + unit;
+    let divisor = scale.mul_add(p, powers);
+    let left = scale.mul_add(p, powers - divisor) + (unit - (powers - scale));
+    divided(one, divisor, left)
 }
 
 /// `x · σ(x)`, within 0.83 ULP over the whole line; `−0` at `−∞`.
@@ -129,7 +108,7 @@ pub fn silu<V: Lane>(x: V) -> V {
 #[inline(always)]
 pub(crate) fn silu_finish<V: Lane>(x: V, half: Half<V>) -> V {
     let x = x.at_least(x.splat(pick::<V>(FLOOR)));
-    V::select(x.gt(x.splat(pick::<V>(TOP))), x, gate_short::<V, true>(x, half))
+    V::select(x.gt(x.splat(pick::<V>(TOP))), x, gate_finish(x, half))
 }
 
 /// `x · σ(z)` of `f32` values in `f64` lanes, from [`wide_reduced`] of `−z`.
