@@ -6,6 +6,7 @@
 use fearless_simd::Simd;
 
 use super::panels::LINE;
+use super::place::{LINES, Place, claim, fetch, is_far_off_in_place};
 use super::{Op, halves};
 use crate::element::Element;
 use crate::lane::{Job, Kernel, Lane, LaneIo, run};
@@ -20,26 +21,26 @@ const SMALL_BLOCK: usize = 64;
 
 struct Assign<'a, A, O> {
     op: O,
-    x: &'a [A],
-    /// What [`fetch`] reads from: `x` and what comes behind it, or nothing.
-    ahead: &'a [A],
-    out: &'a mut [A],
+    place: Place<'a, A>,
 }
 
 impl<A: Element, O: Op> Kernel for Assign<'_, A, O> {
     type Output = ();
     #[inline(always)]
     fn run<S: Simd>(self, simd: S) {
-        let Self { op, x, ahead, out: all } = self;
+        let Self { op, place } = self;
         let (mut from, mut to) = (Aligned([A::zero(); WIDEST]), Aligned([A::zero(); WIDEST]));
-        let is_short = x.len() < A::WIDTH;
+        let is_short = place.out.len() < A::WIDTH;
         if is_short {
             // One store, so that the load that follows need not wait for it in pieces.
-            A::Lanes::<S>::load_ends(simd, x).store(&mut from.0[..A::WIDTH]);
+            A::Lanes::<S>::load_ends(simd, place.input()).store(&mut from.0[..A::WIDTH]);
         }
-        let (x, out) =
-            if is_short { (&from.0[..A::WIDTH], &mut to.0[..A::WIDTH]) } else { (x, &mut *all) };
-        Self::whole(simd, op, x, ahead, out);
+        let Place { x, ahead, out: all } = place;
+        let mut place = Place { x, ahead, out: &mut *all };
+        if is_short {
+            place = Place { x: Some(&from.0[..A::WIDTH]), ahead: &[], out: &mut to.0[..A::WIDTH] };
+        }
+        Self::whole(simd, op, place);
         if is_short {
             copy_ends(&to.0, all);
         }
@@ -49,7 +50,13 @@ impl<A: Element, O: Op> Kernel for Assign<'_, A, O> {
 impl<A: Element, O: Op> Assign<'_, A, O> {
     /// Of at least a vector.
     #[inline(always)]
-    fn whole<S: Simd>(simd: S, op: O, x: &[A], ahead: &[A], out: &mut [A]) {
+    fn whole<S: Simd>(simd: S, op: O, place: Place<'_, A>) {
+        if const { halves::are_in_registers::<A, O, S>() } {
+            return halves::in_registers(simd, op, place);
+        }
+        // Only that loop works in place.
+        let Place { x, ahead, out } = place;
+        let x = x.unwrap_or(&[]);
         if const { halves::are_there::<A, O, S>() } {
             return halves::assign(simd, op, x, ahead, out);
         }
@@ -150,67 +157,17 @@ pub(crate) fn line_in<A: Element>(out: &[A]) -> usize {
     }
 }
 
-/// Bytes of an array from which on [`fetch`] pays, about what the first-level cache holds.
-const FAR_OFF: usize = 32 << 10;
-/// The same where results go by way of a block: there [`fetch`] costs up to 7 % in the second-level cache.
-const FAR_OFF_IN_PLACE: usize = 512 << 10;
-/// Cache lines that are fetched together.
-pub(super) const LINES: usize = 8;
-
-/// Whether the processor may wait for memory in loops that take long for a line. AMD's fetch such lines ahead by
-/// themselves, and [`fetch`] and [`claim`] take up to a third of the time there; SSE4a is theirs alone.
-#[inline]
-fn may_wait() -> bool {
-    #[cfg(target_arch = "x86_64")]
-    return !std::is_x86_feature_detected!("sse4a");
-    #[cfg(not(target_arch = "x86_64"))]
-    return false;
-}
-
-/// Itself, if it is so large that it is worth [`fetch`].
-#[inline(always)]
-pub(super) fn if_far_off<A>(x: &[A]) -> &[A] {
-    if size_of_val(x) >= FAR_OFF && may_wait() { x } else { &[] }
-}
-
-/// The same from `at` on, where results go by way of a block.
-#[inline(always)]
-fn if_far_off_in_place<A>(x: &[A], at: usize) -> &[A] {
-    if size_of_val(x) >= FAR_OFF_IN_PLACE && may_wait() { &x[at..] } else { &[] }
-}
-
-/// Reads from each of the next cache lines, so that they come at the same time: some processors do not fetch ahead of loops
-/// that take long for a line.
-#[inline(always)]
-pub(super) fn fetch<A: Element>(x: &[A], at: usize) {
-    let line = LINE / size_of::<A>();
-    if let Some(lines) = x.get(at..at + LINES * line) {
-        for line in lines.chunks_exact(line) {
-            core::hint::black_box(line[0]);
-        }
-    }
-}
-
-/// Writes to each of the next cache lines of an output that is overwritten anyway, so that they come at the same time.
-/// Reading them would do as well, but twice the page faults of memory that was never touched: the first reads of a page get
-/// one that all share.
-#[inline(always)]
-fn claim<A: Element>(out: &mut [A], at: usize) {
-    let line = LINE / size_of::<A>();
-    if let Some(lines) = out.get_mut(at..at + LINES * line) {
-        for line in lines.chunks_exact_mut(line) {
-            *core::hint::black_box(&mut line[0]) = A::zero();
-        }
-    }
-}
-
 /// `out = op(x)`; both of one length. `ahead` begins with `x`, or is empty.
-#[inline(never)]
 pub(crate) fn assign<A: Element, O: Op>(job: Job, op: O, x: &[A], ahead: &[A], out: &mut [A]) {
     assert_eq!(x.len(), out.len(), "pieces of one length");
     if !x.is_empty() {
-        run(job, Assign { op, x, ahead, out });
+        assign_in(job, op, Place { x: Some(x), ahead, out });
     }
+}
+
+#[inline(never)]
+fn assign_in<A: Element, O: Op>(job: Job, op: O, place: Place<'_, A>) {
+    run(job, Assign { op, place });
 }
 
 struct Overwrite<'a, A, O> {
@@ -226,7 +183,7 @@ impl<A: Element, O: Op> Kernel for Overwrite<'_, A, O> {
         let tail = x.len() - A::WIDTH;
         // Read before the vector that it overlaps is written.
         let last = A::Lanes::<S>::load(simd, &x[tail..]);
-        let far_off = const { A::Lanes::<S>::HAS_ROOM } && !if_far_off_in_place(x, 0).is_empty();
+        let far_off = const { A::Lanes::<S>::HAS_ROOM } && is_far_off_in_place(x);
         let some = if far_off { LINES * A::WIDTH } else { x.len() };
         for at in (0..x.len()).step_by(some) {
             if far_off {
@@ -256,19 +213,45 @@ pub(crate) fn overwrite<A: Element, O: Op>(job: Job, op: O, x: &mut [A]) {
     }
 }
 
-/// `x = op(x)` by way of a block on the stack: no loop of its own.
-pub(crate) fn overwrite_by_blocks<A: Element, O: Op>(job: Job, op: O, x: &mut [A]) {
+/// `x = op(x)` without a loop of its own.
+pub(crate) fn overwrite_in_loop<A: Element, O: Op>(job: Job, op: O, x: &mut [A]) {
+    if !halves::work_in_place::<A, O>(job) {
+        return overwrite_by_blocks(job, op, x);
+    }
+    // What the loop computes twice into a buffer, before the first cache line and behind the last whole vector, comes
+    // from copies.
+    let (head, rest) = x.split_at_mut(line_in(x));
+    let (body, tail) = rest.split_at_mut(rest.len() - rest.len() % A::WIDTH);
+    overwrite_short(job, op, head);
+    overwrite_short(job, op, tail);
+    if !body.is_empty() {
+        assign_in(job, op, Place { x: None, ahead: &[], out: body });
+    }
+}
+
+/// The same of at most a vector.
+fn overwrite_short<A: Element, O: Op>(job: Job, op: O, x: &mut [A]) {
+    let mut from = [A::zero(); WIDEST];
+    let from = &mut from[..x.len()];
+    from.copy_from_slice(x);
+    op.assign(job, from, x);
+}
+
+/// The same by way of a block on the stack.
+fn overwrite_by_blocks<A: Element, O: Op>(job: Job, op: O, x: &mut [A]) {
     if x.len() <= A::WIDTH {
-        let mut from = [A::zero(); WIDEST];
-        let from = &mut from[..x.len()];
-        from.copy_from_slice(x);
-        return op.assign(job, from, x);
+        return overwrite_short(job, op, x);
     }
     by_blocks(x.len(), |at, block| {
         let end = at + block.len();
-        op.assign_ahead(job, &x[at..end], if_far_off_in_place(x, at), block);
+        op.assign_ahead(job, &x[at..end], ahead(x, at), block);
         x[at..end].copy_from_slice(block);
     });
+}
+
+/// What is worth reading ahead from `at` on, where results go by way of a block.
+fn ahead<A>(x: &[A], at: usize) -> &[A] {
+    if is_far_off_in_place(x) { &x[at..] } else { &[] }
 }
 
 struct Collect<'a, A, O> {
@@ -308,7 +291,7 @@ pub(crate) fn collect<A: Element, O: Op>(job: Job, op: O, x: &[A]) -> Vec<A> {
 pub(crate) fn collect_by_blocks<A: Element, O: Op>(job: Job, op: O, x: &[A]) -> Vec<A> {
     let mut out = Vec::with_capacity(x.len());
     by_blocks(x.len(), |at, block| {
-        op.assign_ahead(job, &x[at..at + block.len()], if_far_off_in_place(x, at), block);
+        op.assign_ahead(job, &x[at..at + block.len()], ahead(x, at), block);
         out.extend_from_slice(block);
     });
     out
@@ -336,7 +319,7 @@ pub(crate) fn scale<A: Element, O: Op>(job: Job, op: O, x: &[A], dy: &mut [A]) {
     assert_eq!(x.len(), dy.len(), "pieces of one length");
     by_blocks(x.len(), |at, block| {
         let range = at..at + block.len();
-        op.assign_ahead(job, &x[range.clone()], if_far_off_in_place(x, at), block);
+        op.assign_ahead(job, &x[range.clone()], ahead(x, at), block);
         run(job, Multiply { by: block, y: &mut dy[range] });
     });
 }

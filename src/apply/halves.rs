@@ -6,10 +6,11 @@
 use fearless_simd::Simd;
 
 use super::Op;
-use super::elementwise::{LINES, Round, fetch, line_in};
+use super::elementwise::{Round, line_in};
+use super::place::{LINES, Place, fetch};
 use crate::activation::Halved;
 use crate::element::Element;
-use crate::lane::{Doubles, Lane, LaneIo};
+use crate::lane::{Doubles, Job, Lane, LaneIo};
 
 /// Vectors between the halves where registers are too few to keep what lies between.
 const STAGE: usize = 4;
@@ -31,6 +32,27 @@ const fn are_wide<A: Element, O: Op, S: Simd>() -> bool {
     A::Lanes::<S>::SINGLE && matches!(O::HALVED, Halved::Wide)
 }
 
+/// Whether what lies between the halves of such a formula stays in registers, where there are enough.
+const fn stay_in_registers(halved: Halved, single: bool) -> bool {
+    match halved {
+        Halved::No | Halved::Few => false,
+        Halved::Double | Halved::DoubleAndFew | Halved::Wide => !single,
+        Halved::Both => true,
+    }
+}
+
+/// Whether the loop of `op` is [`in_registers`].
+pub(super) const fn are_in_registers<A: Element, O: Op, S: Simd>() -> bool {
+    A::Lanes::<S>::IS_FUSED
+        && A::Lanes::<S>::HAS_ROOM
+        && stay_in_registers(O::HALVED, A::Lanes::<S>::SINGLE)
+}
+
+/// The same of the job's loop: it works in place too.
+pub(super) fn work_in_place<A: Element, O: Op>(job: Job) -> bool {
+    job.is_widest() && const { stay_in_registers(O::HALVED, size_of::<A>() == size_of::<f32>()) }
+}
+
 /// `out = op(x)`; both of one length, at least a vector.
 #[inline(always)]
 pub(super) fn assign<A: Element, O: Op, S: Simd>(
@@ -40,9 +62,6 @@ pub(super) fn assign<A: Element, O: Op, S: Simd>(
     ahead: &[A],
     out: &mut [A],
 ) {
-    if const { !are_wide::<A, O, S>() && A::Lanes::<S>::HAS_ROOM } {
-        return in_registers(simd, op, x, ahead, out);
-    }
     let mut round = Some(Round::first(out));
     while let Some(Round { start, end }) = round {
         let (x_part, out_part) = (&x[start..end], &mut out[start..end]);
@@ -62,27 +81,24 @@ pub(super) fn assign<A: Element, O: Op, S: Simd>(
 /// The first half runs two vectors ahead of the second. The first vector may overlap the one behind, the last the one
 /// before.
 #[inline(always)]
-fn in_registers<A: Element, O: Op, S: Simd>(simd: S, op: O, x: &[A], ahead: &[A], out: &mut [A]) {
-    let last = x.len() - A::WIDTH;
-    let second = if line_in(out) > 0 { line_in(out) } else { A::WIDTH };
+pub(super) fn in_registers<A: Element, O: Op, S: Simd>(simd: S, op: O, mut place: Place<'_, A>) {
+    let len = place.out.len();
+    let last = len - A::WIDTH;
+    let second = if line_in(place.out) > 0 { line_in(place.out) } else { A::WIDTH };
     let (mut at, mut next) = (0, second.min(last));
-    let mut half = op.begin(load::<A, S>(simd, x, at));
-    let mut next_half = op.begin(load::<A, S>(simd, x, next));
-    for i in 0..1 + (x.len() - second).div_ceil(A::WIDTH) {
-        if !ahead.is_empty() && i.is_multiple_of(LINES) {
-            fetch(ahead, next + A::WIDTH);
+    let mut half = op.begin(place.load(simd, at));
+    let mut next_half = op.begin(place.load(simd, next));
+    let is_far_off = place.is_far_off();
+    for i in 0..1 + (len - second).div_ceil(A::WIDTH) {
+        if is_far_off && i.is_multiple_of(LINES) {
+            place.fetch(next + A::WIDTH);
         }
         let far = (next + A::WIDTH).min(last);
-        let far_half = op.begin(load::<A, S>(simd, x, far));
-        op.finish(load::<A, S>(simd, x, at), half).store(&mut out[at..at + A::WIDTH]);
+        let far_half = op.begin(place.load(simd, far));
+        place.store(at, op.finish(place.load(simd, at), half));
         (at, half) = (next, next_half);
         (next, next_half) = (far, far_half);
     }
-}
-
-#[inline(always)]
-fn load<A: Element, S: Simd>(simd: S, x: &[A], at: usize) -> A::Lanes<S> {
-    A::Lanes::<S>::load(simd, &x[at..at + A::WIDTH])
 }
 
 /// A few vectors at a time, with what lies between the halves in the first-level cache.

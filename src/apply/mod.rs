@@ -11,6 +11,7 @@ mod lanes;
 mod layout;
 mod panels;
 pub(crate) mod parallel;
+mod place;
 mod product;
 mod tiles;
 
@@ -62,7 +63,7 @@ pub(crate) trait Op: Copy + Send + Sync {
     }
     /// `out = op(x)`; both of one length.
     fn assign<A: Element>(self, job: Job, x: &[A], out: &mut [A]) {
-        self.assign_ahead(job, x, elementwise::if_far_off(x), out);
+        self.assign_ahead(job, x, place::if_far_off(x), out);
     }
     /// The same, with what is read from memory while the loop runs: `x` and what comes behind it, or nothing.
     fn assign_ahead<A: Element>(self, job: Job, x: &[A], ahead: &[A], out: &mut [A]) {
@@ -81,7 +82,7 @@ pub(crate) trait Op: Copy + Send + Sync {
         if Self::CHEAP {
             elementwise::overwrite(job, self, x);
         } else {
-            elementwise::overwrite_by_blocks(job, self, x);
+            elementwise::overwrite_in_loop(job, self, x);
         }
     }
     /// `dy = dy · op(x)`; both of one length.

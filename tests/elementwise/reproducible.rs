@@ -70,8 +70,16 @@ fn check_lines<A: Format>(op: impl Elementwise + Debug) {
                     let mut out = ArrayViewMut1::from(&mut memory[to..to + len]);
                     with_level(level, || op.map_assign_into(&ArrayView1::from(x), &mut out));
                     assert_eq!(all_bits(&memory[to..to + len]), expected, "{op:?}, {from} to {to}");
-                    let beside = memory[..to].iter().chain(&memory[to + len..]);
-                    assert!(beside.into_iter().all(|a| a.is_zero()), "{op:?}, {from} to {to}");
+                    let is_zero_beside = |memory: &[A]| {
+                        memory[..to].iter().chain(&memory[to + len..]).all(|a| a.is_zero())
+                    };
+                    assert!(is_zero_beside(&memory), "{op:?}, {from} to {to}");
+
+                    let place = &mut memory[to..to + len];
+                    place.copy_from_slice(x);
+                    with_level(level, || op.map_inplace(&mut ArrayViewMut1::from(place)));
+                    assert_eq!(all_bits(&memory[to..to + len]), expected, "{op:?} in place, {to}");
+                    assert!(is_zero_beside(&memory), "{op:?} in place, {to}");
                 }
             }
         }
@@ -84,6 +92,8 @@ fn where_lines_of_the_cache_begin_changes_no_bit() {
     check_lines::<f64>(Relu);
     check_lines::<f32>(Tanh);
     check_lines::<f64>(Tanh);
+    check_lines::<f32>(Silu);
+    check_lines::<f64>(Silu);
     check_lines::<f32>(Mish);
     check_lines::<f64>(Elu::default());
 }

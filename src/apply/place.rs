@@ -1,0 +1,108 @@
+//! Where a loop reads and writes, and what it reads ahead.
+
+use fearless_simd::Simd;
+
+use super::panels::LINE;
+use crate::element::Element;
+use crate::lane::LaneIo;
+
+/// Bytes of an array from which on [`fetch`] pays, about what the first-level cache holds.
+const FAR_OFF: usize = 32 << 10;
+/// The same in place and where results go by way of a block: there [`fetch`] costs up to 7 % in the second-level cache.
+const FAR_OFF_IN_PLACE: usize = 512 << 10;
+/// Cache lines that are fetched together.
+pub(super) const LINES: usize = 8;
+
+/// The input and the output of a loop.
+///
+/// Into a buffer and in place are one loop in machine code: only the address that vectors are read from differs.
+pub(super) struct Place<'a, A> {
+    /// As long as `out`; none in place.
+    pub(super) x: Option<&'a [A]>,
+    /// What [`Place::fetch`] reads from: `x` and what comes behind it, or nothing. In place that is `out`.
+    pub(super) ahead: &'a [A],
+    pub(super) out: &'a mut [A],
+}
+
+impl<A: Element> Place<'_, A> {
+    /// What is read, which is written to later where it is the output.
+    #[inline(always)]
+    pub(super) fn input(&self) -> &[A] {
+        match self.x {
+            Some(x) => x,
+            None => self.out,
+        }
+    }
+
+    #[inline(always)]
+    pub(super) fn load<S: Simd>(&self, simd: S, at: usize) -> A::Lanes<S> {
+        A::Lanes::<S>::load(simd, &self.input()[at..at + A::WIDTH])
+    }
+
+    #[inline(always)]
+    pub(super) fn store<S: Simd>(&mut self, at: usize, y: A::Lanes<S>) {
+        y.store(&mut self.out[at..at + A::WIDTH]);
+    }
+
+    /// Whether it is worth reading ahead.
+    #[inline(always)]
+    pub(super) fn is_far_off(&self) -> bool {
+        match self.x {
+            Some(_) => !self.ahead.is_empty(),
+            None => is_far_off_in_place(self.out),
+        }
+    }
+
+    /// [`fetch`] from what is read.
+    #[inline(always)]
+    pub(super) fn fetch(&self, at: usize) {
+        fetch(if self.x.is_some() { self.ahead } else { self.out }, at);
+    }
+}
+
+/// Whether the processor may wait for memory in loops that take long for a line. AMD's fetch such lines ahead by
+/// themselves, and [`fetch`] and [`claim`] take up to a third of the time there; SSE4a is theirs alone.
+#[inline]
+fn may_wait() -> bool {
+    #[cfg(target_arch = "x86_64")]
+    return !std::is_x86_feature_detected!("sse4a");
+    #[cfg(not(target_arch = "x86_64"))]
+    return false;
+}
+
+/// Itself, if it is so large that it is worth [`fetch`].
+#[inline(always)]
+pub(super) fn if_far_off<A>(x: &[A]) -> &[A] {
+    if size_of_val(x) >= FAR_OFF && may_wait() { x } else { &[] }
+}
+
+/// The same in place and where results go by way of a block.
+#[inline(always)]
+pub(super) fn is_far_off_in_place<A>(x: &[A]) -> bool {
+    size_of_val(x) >= FAR_OFF_IN_PLACE && may_wait()
+}
+
+/// Reads from each of the next cache lines, so that they come at the same time: some processors do not fetch ahead of loops
+/// that take long for a line.
+#[inline(always)]
+pub(super) fn fetch<A: Element>(x: &[A], at: usize) {
+    let line = LINE / size_of::<A>();
+    if let Some(lines) = x.get(at..at + LINES * line) {
+        for line in lines.chunks_exact(line) {
+            core::hint::black_box(line[0]);
+        }
+    }
+}
+
+/// Writes to each of the next cache lines of an output that is overwritten anyway, so that they come at the same time.
+/// Reading them would do as well, but twice the page faults of memory that was never touched: the first reads of a page get
+/// one that all share.
+#[inline(always)]
+pub(super) fn claim<A: Element>(out: &mut [A], at: usize) {
+    let line = LINE / size_of::<A>();
+    if let Some(lines) = out.get_mut(at..at + LINES * line) {
+        for line in lines.chunks_exact_mut(line) {
+            *core::hint::black_box(&mut line[0]) = A::zero();
+        }
+    }
+}
