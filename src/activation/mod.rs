@@ -230,8 +230,6 @@ pub enum Halved {
     Wide,
     /// For `f32` where registers are few.
     Few,
-    /// For `f64`, and for `f32` where registers are few.
-    DoubleAndFew,
 }
 
 /// Largest errors of an activation in units in the last place (ULP) of the exact value, over the

@@ -22,7 +22,6 @@ pub(super) const fn are_there<A: Element, O: Op, S: Simd>() -> bool {
         Halved::Double => !A::Lanes::<S>::SINGLE,
         Halved::Both | Halved::Wide => true,
         Halved::Few => A::Lanes::<S>::SINGLE && !A::Lanes::<S>::HAS_ROOM,
-        Halved::DoubleAndFew => !A::Lanes::<S>::SINGLE || !A::Lanes::<S>::HAS_ROOM,
     };
     some && A::Lanes::<S>::IS_FUSED
 }
@@ -36,7 +35,7 @@ const fn are_wide<A: Element, O: Op, S: Simd>() -> bool {
 const fn stay_in_registers(halved: Halved, single: bool) -> bool {
     match halved {
         Halved::No | Halved::Few => false,
-        Halved::Double | Halved::DoubleAndFew | Halved::Wide => !single,
+        Halved::Double | Halved::Wide => !single,
         Halved::Both => true,
     }
 }
