@@ -9,7 +9,7 @@ use super::panels::LINE;
 use super::place::{LINES, Place, claim, fetch, is_far_off_in_place};
 use super::{Op, halves};
 use crate::element::Element;
-use crate::lane::{Job, Kernel, Lane, LaneIo, run};
+use crate::lane::{Job, Kernel, Lane, LaneIo, run, run_widest};
 
 /// The widest vector, in elements of any type.
 const WIDEST: usize = 16;
@@ -158,16 +158,12 @@ pub(crate) fn line_in<A: Element>(out: &[A]) -> usize {
 }
 
 /// `out = op(x)`; both of one length. `ahead` begins with `x`, or is empty.
+#[inline(never)]
 pub(crate) fn assign<A: Element, O: Op>(job: Job, op: O, x: &[A], ahead: &[A], out: &mut [A]) {
     assert_eq!(x.len(), out.len(), "pieces of one length");
     if !x.is_empty() {
-        assign_in(job, op, Place { x: Some(x), ahead, out });
+        run(job, Assign { op, place: Place { x: Some(x), ahead, out } });
     }
-}
-
-#[inline(never)]
-fn assign_in<A: Element, O: Op>(job: Job, op: O, place: Place<'_, A>) {
-    run(job, Assign { op, place });
 }
 
 struct Overwrite<'a, A, O> {
@@ -225,7 +221,7 @@ pub(crate) fn overwrite_in_loop<A: Element, O: Op>(job: Job, op: O, x: &mut [A])
     overwrite_short(job, op, head);
     overwrite_short(job, op, tail);
     if !body.is_empty() {
-        assign_in(job, op, Place { x: None, ahead: &[], out: body });
+        run_widest(job, Assign { op, place: Place { x: None, ahead: &[], out: body } });
     }
 }
 
