@@ -191,20 +191,6 @@ pub(crate) fn run_fused<K: Kernel>(job: Job, kernel: K) -> K::Output {
     output
 }
 
-/// [`run`] of a kernel that is there for vectors of 64 bytes alone.
-///
-/// # Panics
-/// If the job [is not of the widest](Job::is_widest).
-#[inline(always)]
-pub(crate) fn run_widest<K: Kernel>(job: Job, kernel: K) -> K::Output {
-    #[cfg(target_arch = "x86_64")]
-    if let Token::Avx512(simd) = job.0 {
-        return vectorize(simd, kernel);
-    }
-    let _ = kernel;
-    panic!("a kernel of the widest vectors on {:?}", job.0)
-}
-
 #[cfg(target_arch = "x86_64")]
 #[inline(always)]
 fn vectorize<S: Simd, K: Kernel>(simd: S, kernel: K) -> K::Output {
