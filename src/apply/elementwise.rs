@@ -182,12 +182,14 @@ impl<A: Element, O: Op> Kernel for Overwrite<'_, A, O> {
     #[inline(always)]
     fn run<S: Simd>(self, simd: S) {
         let Self { op, x } = self;
-        let tail = x.len() - A::WIDTH;
-        // Read before the vector that it overlaps is written.
+        let (line, tail) = (line_in(x), x.len() - A::WIDTH);
+        // Read before the vectors that they overlap are written.
+        let first = A::Lanes::<S>::load(simd, &x[..A::WIDTH]);
         let last = A::Lanes::<S>::load(simd, &x[tail..]);
         let far_off = const { A::Lanes::<S>::HAS_ROOM } && is_far_off_in_place(x);
         let some = if far_off { LINES * A::WIDTH } else { x.len() };
-        for at in (0..x.len()).step_by(some) {
+        let mut at = line;
+        while at < x.len() {
             if far_off {
                 fetch(x, at + some);
             }
@@ -195,8 +197,12 @@ impl<A: Element, O: Op> Kernel for Overwrite<'_, A, O> {
             for x in x[at..end].chunks_exact_mut(A::WIDTH) {
                 op.apply(A::Lanes::<S>::load(simd, x)).store(x);
             }
+            at = end;
         }
-        if !x.len().is_multiple_of(A::WIDTH) {
+        if line > 0 {
+            op.apply(first).store(&mut x[..A::WIDTH]);
+        }
+        if !(x.len() - line).is_multiple_of(A::WIDTH) {
             op.apply(last).store(&mut x[tail..]);
         }
     }
