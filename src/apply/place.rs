@@ -106,3 +106,35 @@ pub(super) fn claim<A: Element>(out: &mut [A], at: usize) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::activation::{Elementwise, Elu, Gelu, Mish, Sigmoid};
+    use crate::apply::{Eval, Op};
+    use crate::element::Element;
+    use crate::lane::Job;
+
+    /// On every machine, also where nothing is read ahead by itself.
+    fn check<A: Element>(op: impl Elementwise) {
+        let x: Vec<A> = (0..5000).map(|i| A::from_f64(f64::from(i) / 500.0 - 5.0)).collect();
+        for len in [16, 17, 100, 1000, 1024, 1040, 4321] {
+            for from in [0, 1, 7] {
+                let (mut alone, mut ahead) = (vec![A::zero(); len], vec![A::zero(); len]);
+                let part = &x[from..from + len];
+                Eval(op).assign_ahead(Job::new(), part, &[], &mut alone);
+                Eval(op).assign_ahead(Job::new(), part, &x[from..], &mut ahead);
+                assert!(alone == ahead, "{len} elements from {from} on");
+            }
+        }
+    }
+
+    #[test]
+    fn reading_ahead_changes_no_result() {
+        check::<f32>(Elu::default());
+        check::<f32>(Gelu);
+        check::<f32>(Mish);
+        check::<f32>(Sigmoid);
+        check::<f64>(Gelu);
+        check::<f64>(Sigmoid);
+    }
+}

@@ -26,7 +26,7 @@ pub(crate) fn clamp<V: Lane>(z: V) -> V {
     z.at_least(z.splat(pick::<V>(FLOOR))).at_most(z.splat(pick::<V>(TOP)))
 }
 
-/// `numerator · σ(z + low)` for a clamped `z`, within 0.83 ULP; `numerator` below 2^80 in magnitude.
+/// `numerator · σ(z + low)` for a clamped `z`, within 0.84 ULP; `numerator` below 2^80 in magnitude.
 #[inline(always)]
 pub(crate) fn gate<V: Lane>(numerator: V, z: V, low: Option<V>) -> V {
     gate_finish(numerator, gate_begin(z, low))
