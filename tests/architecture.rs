@@ -202,6 +202,7 @@ const OUT_OF_LINE: &[(&str, &str)] = &[
     ("lane/level.rs", "install"),
     ("lane/level.rs", "is_fused"),
     ("lane/level.rs", "is_widest"),
+    ("lane/level.rs", "narrowed"),
 ];
 
 /// The name of the function that a line begins to define.

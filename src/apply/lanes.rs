@@ -84,7 +84,7 @@ impl<'a, A: Element, B: Send, D: Dimension> Walk<'a, A, B, D> {
         let elements = elements.max(self.stat.len());
         let pieces = match beside {
             Some(_) => parallel::threads(cost, elements, WORTH),
-            None => parallel::pieces(cost, elements),
+            None => parallel::pieces_of_views(cost, elements),
         };
         let lanes = self.stat.len();
         // Planes that are too few to be shared evenly.

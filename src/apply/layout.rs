@@ -40,14 +40,31 @@ fn other_shape(what: &str, got: &[usize], of: &str, expected: &[usize]) -> ! {
     panic!("the {what} must have the shape of the {of}: expected {expected:?}, got {got:?}");
 }
 
+/// Bytes of a new array from which on huge pages are asked for, as by NumPy.
+#[cfg(all(feature = "huge-pages", target_os = "linux"))]
+const LARGE: usize = 4 << 20;
+
+/// An array of zeros. Memory that the system gives anew is not touched yet.
+fn zeros<A: Element, S: ShapeBuilder>(shape: S) -> Array<A, S::Dim> {
+    let out: Array<A, _> = Array::zeros(shape);
+    #[cfg(all(feature = "huge-pages", target_os = "linux"))]
+    {
+        let bytes = size_of::<A>() * out.len();
+        if bytes >= LARGE {
+            kevy_madvise::advise_hugepage(out.as_ptr().cast(), bytes);
+        }
+    }
+    out
+}
+
 /// A new array of zeros with the shape of `x`, in its memory order where `x` is contiguous in any
 /// order, else in C order.
 pub(crate) fn new_like<A: Element, D: Dimension>(x: &ArrayRef<A, D>) -> Array<A, D> {
     if x.is_standard_layout() || x.as_slice_memory_order().is_none() {
-        return Array::zeros(x.raw_dim());
+        return zeros(x.raw_dim());
     }
     if x.t().is_standard_layout() {
-        return Array::zeros(x.raw_dim().f());
+        return zeros(x.raw_dim().f());
     }
     // Axes from the outermost to the innermost in memory; an allocation in that order, then the
     // axes put back in their places, and those that ran backwards turned round.
@@ -58,7 +75,7 @@ pub(crate) fn new_like<A: Element, D: Dimension>(x: &ArrayRef<A, D>) -> Array<A,
         shape[outer] = x.shape()[axis];
         places[axis] = outer;
     }
-    let mut out = Array::zeros(shape).permuted_axes(places);
+    let mut out = zeros(shape).permuted_axes(places);
     for axis in 0..x.ndim() {
         if x.strides()[axis] < 0 {
             out.invert_axis(Axis(axis));

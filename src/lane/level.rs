@@ -142,6 +142,17 @@ impl Job {
         return false;
     }
 
+    /// The same with vectors of 32 bytes instead of 64.
+    pub(crate) fn narrowed(self) -> Self {
+        #[cfg(target_arch = "x86_64")]
+        if self.is_widest()
+            && let Some(simd) = self.0.as_avx2()
+        {
+            return Self(Token::Avx2(simd));
+        }
+        self
+    }
+
     /// Runs `f` with every call of this crate that it makes on this thread using the job's level.
     pub(crate) fn install<R>(self, f: impl FnOnce() -> R) -> R {
         let _restore = Restore(CHOSEN.replace(Some(self.0)));
