@@ -14,6 +14,8 @@ DOCS = HERE.parent.parent / "docs"
 README = HERE.parent.parent / "README.md"
 # Rational or truncated forms, hundreds of units in the last place off or worse in places.
 LOOSE = {("onnxruntime", name) for name in ("sigmoid", "tanh", "gelu_tanh", "silu")}
+# With default features, and with the one for new arrays.
+OURS = {"ours": "", "huge": ", feature `huge-pages`"}
 PLOTTED = {"ours": "#d62728", "torch": "#ff7f0e", "jax": "#2ca02c", "onnxruntime": "#1f77b4", "rten": "#9467bd", "copy": "#555555"}
 
 
@@ -53,14 +55,14 @@ def is_loose(label, result):
     return (label, result["name"]) in LOOSE and result["dtype"] == "f32" and result["kind"] == "map"
 
 
-def best(result, loose=True):
+def best(result, loose=True, of="ours"):
     """The fastest peer's time over ours."""
-    peers = [v for k, v in result["ns"].items() if k not in ("ours", "copy") and (loose or not is_loose(k, result))]
-    return min(peers) / result["ns"]["ours"] if peers else float("nan")
+    peers = [v for k, v in result["ns"].items() if k not in (*OURS, "copy") and (loose or not is_loose(k, result))]
+    return min(peers) / result["ns"][of] if peers else float("nan")
 
 
-def over(result, label):
-    return result["ns"].get(label, float("nan")) / result["ns"]["ours"]
+def over(result, label, of="ours"):
+    return result["ns"].get(label, float("nan")) / result["ns"][of]
 
 
 def title(result):
@@ -93,11 +95,13 @@ def summary(results):
         "| rows | threads | best careful peer / ours | lowest row | rows behind | torch / ours | jax / ours |",
         "|---|---|---|---|---|---|---|",
     ]
-    for (threads, group), members in groups(results).items():
-        careful = [best(r, loose=False) for r in members]
-        torch, jax = mean([over(r, "torch") for r in members]), mean([over(r, "jax") for r in members])
+    for (threads, group), members, of in ((*item, of) for item in groups(results).items() for of in OURS):
+        if not all(of in r["ns"] for r in members):
+            continue
+        careful = [best(r, loose=False, of=of) for r in members]
+        torch, jax = (mean([over(r, label, of) for r in members]) for label in ("torch", "jax"))
         behind = sum(v < 1 for v in careful)
-        cells = [group.split(", nanoseconds")[0], threads, f"{mean(careful):.2f}", f"{min(careful):.2f}", f"{behind} of {len(members)}"]
+        cells = [group.split(", nanoseconds")[0] + OURS[of], threads, f"{mean(careful):.2f}", f"{min(careful):.2f}", f"{behind} of {len(members)}"]
         lines.append("| " + " | ".join(map(str, cells + [f"{v:.1f}" if v == v else "-" for v in (torch, jax)])) + " |")
     return "\n".join(lines)
 
@@ -131,7 +135,8 @@ def document(results, names, seconds, picture):
         "a limit, not a peer.\n"
         "- jax and tensorflow always make new arrays and stand in the tables \"into a buffer\" as well. They and onnxruntime take new arrays from pools "
         "of their own, of pages that have been touched before; the others ask the operating system for large ones. "
-        "Large ready buffers are on huge pages: NumPy asks for them, a setting of glibc does for the Rust implementations.",
+        "Large ready buffers are on huge pages: NumPy asks for them, a setting of glibc does for the Rust implementations. "
+        "`huge` is ours with the feature `huge-pages`, which asks for them for new arrays.",
         f"![Time per element against size]({picture})",
         "## Summary",
         "Geometric means over the rows of each table.",

@@ -5,4 +5,4 @@ cd "$(dirname "$0")"
 python3 -m venv .venv
 .venv/bin/pip install --quiet --upgrade pip
 .venv/bin/pip install --quiet numpy scipy torch jax tensorflow-cpu onnxruntime onnx matplotlib tqdm
-cargo build --release # measure.py builds it again when a source has changed
+cargo build --release # measure.py builds it again when a source has changed, and once more with a feature
