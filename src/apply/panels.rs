@@ -7,7 +7,7 @@ use ndarray::{Array2, ArrayRef, Ix2};
 use crate::element::Element;
 
 /// Cache lines are this long, and so are the vectors of one step of a panel.
-pub(super) const LINE: usize = 64;
+pub(crate) const LINE: usize = 64;
 
 /// The rows of a matrix, as many to a panel as a vector has lanes; inside a panel column after
 /// column, so that one vector holds one column. Missing rows of the last panel are zeros.

@@ -10,8 +10,8 @@ use crate::lane::{Job, LaneIo};
 const FAR_OFF: usize = 32 << 10;
 /// The same in place and where results go by way of a block: there [`fetch`] costs up to 7 % in the second-level cache.
 const FAR_OFF_IN_PLACE: usize = 512 << 10;
-/// Bytes of an output from which on memory holds up a cheap operation.
-const FROM_MEMORY: usize = 32 << 20;
+/// Bytes of an output from which on memory holds up what takes little time.
+pub(crate) const FROM_MEMORY: usize = 32 << 20;
 /// Cache lines that are fetched together.
 pub(super) const LINES: usize = 8;
 
@@ -65,7 +65,7 @@ impl<A: Element> Place<'_, A> {
 /// Whether the processor may wait for memory in loops that take long for a line. AMD's fetch such lines ahead by
 /// themselves, and [`fetch`] and [`claim`] take up to a third of the time there; SSE4a is theirs alone.
 #[inline]
-fn may_wait() -> bool {
+pub(crate) fn reads_ahead() -> bool {
     #[cfg(target_arch = "x86_64")]
     return !std::is_x86_feature_detected!("sse4a");
     #[cfg(not(target_arch = "x86_64"))]
@@ -76,19 +76,19 @@ fn may_wait() -> bool {
 /// time for vectors of 64 bytes than for narrower ones, which wait less for each other at the memory; others do not.
 #[inline]
 pub(super) fn beside_memory<A>(job: Job, len: usize) -> Job {
-    if size_of::<A>() * len >= FROM_MEMORY && !may_wait() { job.narrowed() } else { job }
+    if size_of::<A>() * len >= FROM_MEMORY && !reads_ahead() { job.narrowed() } else { job }
 }
 
 /// Itself, if it is so large that it is worth [`fetch`].
 #[inline(always)]
 pub(super) fn if_far_off<A>(x: &[A]) -> &[A] {
-    if size_of_val(x) >= FAR_OFF && may_wait() { x } else { &[] }
+    if size_of_val(x) >= FAR_OFF && reads_ahead() { x } else { &[] }
 }
 
 /// The same in place and where results go by way of a block.
 #[inline(always)]
 pub(super) fn is_far_off_in_place<A>(x: &[A]) -> bool {
-    size_of_val(x) >= FAR_OFF_IN_PLACE && may_wait()
+    size_of_val(x) >= FAR_OFF_IN_PLACE && reads_ahead()
 }
 
 /// Reads from each of the next cache lines, so that they come at the same time: some processors do not fetch ahead of loops

@@ -87,7 +87,7 @@ pub(crate) fn total<S: Simd, A: Element, I: Input<A>, const MODE: u8>(
 /// the code. It makes its own origin: one that is passed in memory would have to be put there for every lane.
 #[cold]
 #[inline(never)]
-fn rare_total<S: Simd, A: Element, I: Input<A>, const MODE: u8>(
+pub(super) fn rare_total<S: Simd, A: Element, I: Input<A>, const MODE: u8>(
     simd: S,
     input: I,
     x: &[A],

@@ -7,7 +7,7 @@ use super::exp::{Constants, exp};
 use super::finish::{crown, crowned, inverse, largest, logarithm, nearest, quotient};
 use super::input::Input;
 use super::lane::difference;
-use super::rows::Rows;
+use super::rows::{Pace, Rows};
 use super::stream::{shares, stream, width};
 use super::sum::{Sum, chunk, each, is_shifted, mode, origin, suffices};
 use super::tile::{Groups, logarithms, quotients, totals};
@@ -21,6 +21,8 @@ use crate::lane::{Job, Kernel, Lane, LaneIo, run, run_fused};
 pub(super) struct Along<I, const LOG: bool> {
     pub(super) job: Job,
     pub(super) input: I,
+    /// Of rows.
+    pub(super) pace: Pace,
 }
 
 impl<A: Element, I: Input<A>, const LOG: bool> Columns<A> for Along<I, LOG> {
@@ -37,7 +39,8 @@ impl<A: Element, I: Input<A>, const LOG: bool> Columns<A> for Along<I, LOG> {
         if len > chunk::<A>() || !self.job.is_fused() {
             return false;
         }
-        run_fused(self.job, Rows::<'_, A, I, LOG> { input: self.input, x, out, len });
+        let Self { job, input, pace } = *self;
+        run_fused(job, Rows::<'_, A, I, LOG> { pace, input, x, out, len });
         true
     }
 
@@ -228,7 +231,7 @@ impl<A: Element, I: Input<A>, const LOG: bool> Long<'_, '_, A, I, LOG> {
 
     /// The sums of every lane.
     fn sums<const MODE: u8>(&mut self, shifts: &[Shifts<A>; GROUPS]) -> Vec<Sums<A>> {
-        let Along { job, input } = self.along;
+        let Along { job, input, .. } = self.along;
         let mut all: Vec<Sums<A>> = Vec::new();
         let size = chunk::<A>();
         for start in (0..self.out.nrows()).step_by(size) {

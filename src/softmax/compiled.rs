@@ -2,6 +2,7 @@
 //! program that uses it: nothing here is generic.
 
 use super::input::{Plain, Scale};
+use super::rows::Pace;
 use super::{SoftmaxStats, columns, lane, logsumexp};
 use crate::apply::Columns;
 use crate::lane::Job;
@@ -17,9 +18,10 @@ pub trait SoftmaxLoops: Sized {
     fn logsumexp_lane(job: Job, x: &[Self]) -> Self;
     #[doc(hidden)]
     fn softmax_stats(x: &[Self]) -> SoftmaxStats<Self>;
-    /// The softmax of columns of `x · factor`; without a factor, the logarithm of softmax.
+    /// The softmax of columns of `x · factor`; without a factor, the logarithm of softmax. For an array of so many
+    /// elements.
     #[doc(hidden)]
-    fn softmax_columns(job: Job, factor: Option<f64>) -> Box<dyn Columns<Self>>;
+    fn softmax_columns(job: Job, factor: Option<f64>, elements: usize) -> Box<dyn Columns<Self>>;
 }
 
 macro_rules! loops {
@@ -41,13 +43,18 @@ macro_rules! loops {
                 fn softmax_stats(x: &[$elem]) -> SoftmaxStats<$elem> {
                     logsumexp::counted(x)
                 }
-                fn softmax_columns(job: Job, factor: Option<f64>) -> Box<dyn Columns<$elem>> {
+                fn softmax_columns(
+                    job: Job,
+                    factor: Option<f64>,
+                    elements: usize,
+                ) -> Box<dyn Columns<$elem>> {
+                    let (pace, input) = (Pace::of::<$elem>(elements), Plain);
                     match factor {
-                        None => Box::new(columns::Along::<_, true> { job, input: Plain }),
-                        Some(1.0) => Box::new(columns::Along::<_, false> { job, input: Plain }),
+                        None => Box::new(columns::Along::<_, true> { job, input, pace }),
+                        Some(1.0) => Box::new(columns::Along::<_, false> { job, input, pace }),
                         Some(factor) => {
                             let input = Scale::new(factor);
-                            Box::new(columns::Along::<_, false> { job, input })
+                            Box::new(columns::Along::<_, false> { job, input, pace })
                         }
                     }
                 }

@@ -6,7 +6,7 @@ use super::exp::{Constants, Origin, exp};
 use super::finish::{crowned, inverse, logarithm, quotient};
 use super::input::{Input, Plain};
 use super::max::{load_padded, store_part};
-use super::rows::Rows;
+use super::rows::{Pace, Rows};
 use super::sum::{SHORT, Sum, chunk, merged, mode, origin, share, suffices, sum_for_log, sums};
 use super::total::Total;
 use super::wide::{Wide, power_of_two};
@@ -25,7 +25,8 @@ pub(crate) fn softmax<A: Element, I: Input<A>>(job: Job, input: I, x: &[A], out:
         return;
     }
     if x.len() <= chunk::<A>() && job.is_fused() {
-        return run_fused(job, Rows::<'_, A, I, false> { input, x: Some(x), out, len: x.len() });
+        let (pace, len) = (Pace::Ahead, x.len());
+        return run_fused(job, Rows::<'_, A, I, false> { pace, input, x: Some(x), out, len });
     }
     let mut sums = sums::<A, I, { mode::STORE }>(job, input, x, out);
     let sum = merged(&sums);
@@ -249,10 +250,8 @@ pub(crate) fn log_softmax<A: Element>(job: Job, x: &[A], out: &mut [A]) {
         return;
     }
     if x.len() <= chunk::<A>() && job.is_fused() {
-        return run_fused(
-            job,
-            Rows::<'_, A, Plain, true> { input: Plain, x: Some(x), out, len: x.len() },
-        );
+        let (pace, input, len) = (Pace::Ahead, Plain, x.len());
+        return run_fused(job, Rows::<'_, A, _, true> { pace, input, x: Some(x), out, len });
     }
     let sum = sum_beside(job, x, out);
     let log = A::from_f64(run(job, Logarithm { sum }).value());

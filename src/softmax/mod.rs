@@ -47,6 +47,7 @@ mod lane;
 mod logsumexp;
 mod masked;
 mod max;
+mod pipeline;
 mod project;
 mod rows;
 mod stats;
@@ -165,7 +166,7 @@ impl Softmax {
             x,
             None,
             &softmax_of(self.factor),
-            Some(&*A::softmax_columns(Job::new(), Some(self.factor))),
+            Some(&*A::softmax_columns(Job::new(), Some(self.factor), x.len())),
         )
     }
 
@@ -189,7 +190,7 @@ impl Softmax {
             x,
             None,
             &softmax_of(self.factor),
-            Some(&*A::softmax_columns(Job::new(), Some(self.factor))),
+            Some(&*A::softmax_columns(Job::new(), Some(self.factor), x.len())),
         );
     }
 
@@ -218,7 +219,7 @@ impl Softmax {
             x,
             out,
             &softmax_of(self.factor),
-            Some(&*A::softmax_columns(Job::new(), Some(self.factor))),
+            Some(&*A::softmax_columns(Job::new(), Some(self.factor), x.len())),
         );
     }
 }
@@ -252,11 +253,11 @@ impl Along {
     }
 
     /// The same of lanes side by side, where there is a faster way.
-    fn tile<A: Element>(self) -> Option<Box<dyn Columns<A>>> {
+    fn tile<A: Element>(self, elements: usize) -> Option<Box<dyn Columns<A>>> {
         match self {
-            Self::Softmax => Some(A::softmax_columns(Job::new(), Some(1.0))),
-            Self::Softmin => Some(A::softmax_columns(Job::new(), Some(-1.0))),
-            Self::LogSoftmax => Some(A::softmax_columns(Job::new(), None)),
+            Self::Softmax => Some(A::softmax_columns(Job::new(), Some(1.0), elements)),
+            Self::Softmin => Some(A::softmax_columns(Job::new(), Some(-1.0), elements)),
+            Self::LogSoftmax => Some(A::softmax_columns(Job::new(), None, elements)),
             Self::Hardmax | Self::Sparsemax => None,
         }
     }
@@ -268,13 +269,13 @@ impl Along {
         x: &ArrayRef<A, D>,
     ) -> Array<A, D> {
         apply::assert_axis(axis, x.ndim());
-        along::lanes(axis, x, None, &self.lane(), self.tile().as_deref())
+        along::lanes(axis, x, None, &self.lane(), self.tile(x.len()).as_deref())
     }
 
     #[track_caller]
     pub(crate) fn map_inplace<A: Element, D: Dimension>(self, axis: Axis, x: &mut ArrayRef<A, D>) {
         apply::assert_axis(axis, x.ndim());
-        along::update(axis, x, None, &self.lane(), self.tile().as_deref());
+        along::update(axis, x, None, &self.lane(), self.tile(x.len()).as_deref());
     }
 
     #[track_caller]
@@ -285,7 +286,7 @@ impl Along {
         out: &mut ArrayRef<A, D>,
     ) {
         apply::assert_axis(axis, x.ndim());
-        along::assign(axis, x, out, &self.lane(), self.tile().as_deref());
+        along::assign(axis, x, out, &self.lane(), self.tile(x.len()).as_deref());
     }
 }
 

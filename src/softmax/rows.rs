@@ -8,9 +8,11 @@ use super::finish::{crowned, inverse, largest, logarithm, nearest, quotient};
 use super::input::Input;
 use super::lane::{crown_all, difference, map, overwrite};
 use super::max::{max, of_vector};
+use super::pipeline;
 use super::sum::{SHORT, chunk, each, mode, origin, suffices};
 use super::total::{Total, WIDEST};
 use super::wide::Wide;
+use crate::apply::{FROM_MEMORY, reads_ahead};
 use crate::element::Element;
 use crate::lane::{Kernel, Lane, LaneIo};
 
@@ -18,8 +20,38 @@ use crate::lane::{Kernel, Lane, LaneIo};
 /// a sum, the next adds, and the logarithms are taken of all at once.
 const TOGETHER: usize = 8;
 
+/// When the largest elements of lanes are found, and lanes are finished. All give the same bits.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Pace {
+    /// Those of later lanes are found beside the sums of a few lanes, which are finished after them.
+    Ahead,
+    /// Earlier lanes are finished there as well, where there is such a loop.
+    Pipeline,
+    /// Each thing after the other, for `f32`.
+    Apart,
+}
+
+impl Pace {
+    /// Bytes of an array up to which it stays in the caches together with its output.
+    const NEAR: usize = 8 << 20;
+
+    /// For an array of so many elements. Processors of AMD read and write memory best in one stream each: beyond the
+    /// second-level cache a pipeline takes up to half more time there, and so does reading ahead from memory.
+    pub(super) fn of<A>(elements: usize) -> Self {
+        let bytes = size_of::<A>() * elements;
+        if reads_ahead() || bytes <= Self::NEAR {
+            Self::Pipeline
+        } else if bytes < FROM_MEMORY {
+            Self::Ahead
+        } else {
+            Self::Apart
+        }
+    }
+}
+
 /// Lanes of at most a chunk, one after the other in `x`, or in `out` where there is none.
 pub(super) struct Rows<'a, A, I, const LOG: bool> {
+    pub(super) pace: Pace,
     pub(super) input: I,
     pub(super) x: Option<&'a [A]>,
     pub(super) out: &'a mut [A],
@@ -30,7 +62,16 @@ impl<A: Element, I: Input<A>, const LOG: bool> Kernel for Rows<'_, A, I, LOG> {
     type Output = ();
     #[inline(always)]
     fn run<S: Simd>(self, simd: S) {
-        let Self { input, x, out, len } = self;
+        let Self { pace, input, x, out, len } = self;
+        if const { pipeline::is_there::<S, A, I>() }
+            && pace == Pace::Pipeline
+            && len > SHORT
+            && pipeline::pays::<A, LOG>(out.len(), len)
+            && let Some(x) = x
+        {
+            return pipeline::rows::<S, A, LOG>(simd, x, out, len);
+        }
+        let looks_ahead = len > SHORT && !(A::Lanes::<S>::SINGLE && pace == Pace::Apart);
         // As many lanes as stay in the first-level cache.
         let size = len * (chunk::<A>() / 2 / len).clamp(1, TOGETHER);
         let mut copy = Vec::new();
@@ -44,6 +85,7 @@ impl<A: Element, I: Input<A>, const LOG: bool> Kernel for Rows<'_, A, I, LOG> {
                     (&*copy, &[][..])
                 }
             };
+            let after = if looks_ahead { after } else { &[] };
             let lanes = Lanes { x, after, len };
             let tops = known.unwrap_or_else(
                 #[inline(always)]
@@ -54,7 +96,7 @@ impl<A: Element, I: Input<A>, const LOG: bool> Kernel for Rows<'_, A, I, LOG> {
             } else {
                 quotients::<S, A, I>(simd, input, lanes, out, &tops)
             };
-            known = (len > SHORT && !after.is_empty()).then_some(next);
+            known = (looks_ahead && !after.is_empty()).then_some(next);
         }
     }
 }
