@@ -194,7 +194,8 @@ pub(crate) fn map_assign_into<A: Element, D: Dimension, O: Op>(
     {
         return op.assign(job, x, out);
     }
-    let job = if O::CHEAP { place::beside_memory::<A>(job, x.len()) } else { job };
+    let is_cheap = matches!(op.cost(), Cost::Light);
+    let job = if is_cheap { place::beside_memory::<A>(job, x.len()) } else { job };
     layout::each_pair(op.cost(), x, out, &|x, out| op.assign(job, x, out));
 }
 
