@@ -48,7 +48,7 @@ macro_rules! loops {
                     factor: Option<f64>,
                     elements: usize,
                 ) -> Box<dyn Columns<$elem>> {
-                    let (pace, input) = (Pace::of::<$elem>(elements), Plain);
+                    let (pace, input) = (Pace::of::<$elem>(elements, factor.is_none()), Plain);
                     match factor {
                         None => Box::new(columns::Along::<_, true> { job, input, pace }),
                         Some(1.0) => Box::new(columns::Along::<_, false> { job, input, pace }),

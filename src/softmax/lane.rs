@@ -25,7 +25,7 @@ pub(crate) fn softmax<A: Element, I: Input<A>>(job: Job, input: I, x: &[A], out:
         return;
     }
     if x.len() <= chunk::<A>() && job.is_fused() {
-        let (pace, len) = (Pace::Ahead, x.len());
+        let (pace, len) = (Pace::ALONE, x.len());
         return run_fused(job, Rows::<'_, A, I, false> { pace, input, x: Some(x), out, len });
     }
     let mut sums = sums::<A, I, { mode::STORE }>(job, input, x, out);
@@ -250,7 +250,7 @@ pub(crate) fn log_softmax<A: Element>(job: Job, x: &[A], out: &mut [A]) {
         return;
     }
     if x.len() <= chunk::<A>() && job.is_fused() {
-        let (pace, input, len) = (Pace::Ahead, Plain, x.len());
+        let (pace, input, len) = (Pace::ALONE, Plain, x.len());
         return run_fused(job, Rows::<'_, A, _, true> { pace, input, x: Some(x), out, len });
     }
     let sum = sum_beside(job, x, out);

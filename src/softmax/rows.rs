@@ -20,32 +20,37 @@ use crate::lane::{Kernel, Lane, LaneIo};
 /// a sum, the next adds, and the logarithms are taken of all at once.
 const TOGETHER: usize = 8;
 
-/// When the largest elements of lanes are found, and lanes are finished. All give the same bits.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) enum Pace {
-    /// Those of later lanes are found beside the sums of a few lanes, which are finished after them.
-    Ahead,
-    /// Earlier lanes are finished there as well, where there is such a loop.
-    Pipeline,
-    /// Each thing after the other, for `f32`.
-    Apart,
+/// What runs beside the sums of lanes. All gives the same bits.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Pace {
+    /// Whether the largest elements of later lanes are found there.
+    ahead: bool,
+    /// The longest lanes that go through a [`pipeline`], where there is one.
+    longest: usize,
 }
 
 impl Pace {
     /// Bytes of an array up to which it stays in the caches together with its output.
     const NEAR: usize = 8 << 20;
+    /// Lanes of which a group leaves most of the first-level cache to a thread that shares the core.
+    const SHORT: usize = 128;
 
-    /// For an array of so many elements. Processors of AMD read and write memory best in one stream each: beyond the
-    /// second-level cache a pipeline takes up to half more time there, and so does reading ahead from memory.
-    pub(super) fn of<A>(elements: usize) -> Self {
+    /// Of one lane alone.
+    pub(super) const ALONE: Self = Self { ahead: true, longest: 0 };
+
+    /// For the softmax, or its logarithm, of an array of so many elements.
+    ///
+    /// Processors of AMD read and write memory best in one stream each: beyond the caches a pipeline takes up to half
+    /// more time there, and so does reading ahead from memory. Those of Intel gain by a pipeline there, in the caches
+    /// little or nothing.
+    pub(super) fn of<A>(elements: usize, log: bool) -> Self {
         let bytes = size_of::<A>() * elements;
-        if reads_ahead() || bytes <= Self::NEAR {
-            Self::Pipeline
-        } else if bytes < FROM_MEMORY {
-            Self::Ahead
-        } else {
-            Self::Apart
+        if !reads_ahead() {
+            let longest = if bytes <= Self::NEAR { usize::MAX } else { 0 };
+            return Self { ahead: bytes < FROM_MEMORY, longest };
         }
+        let always = log || bytes >= FROM_MEMORY;
+        Self { ahead: true, longest: if always { usize::MAX } else { Self::SHORT } }
     }
 }
 
@@ -64,14 +69,14 @@ impl<A: Element, I: Input<A>, const LOG: bool> Kernel for Rows<'_, A, I, LOG> {
     fn run<S: Simd>(self, simd: S) {
         let Self { pace, input, x, out, len } = self;
         if const { pipeline::is_there::<S, A, I>() }
-            && pace == Pace::Pipeline
+            && len <= pace.longest
             && len > SHORT
             && pipeline::pays::<A, LOG>(out.len(), len)
             && let Some(x) = x
         {
             return pipeline::rows::<S, A, LOG>(simd, x, out, len);
         }
-        let looks_ahead = len > SHORT && !(A::Lanes::<S>::SINGLE && pace == Pace::Apart);
+        let looks_ahead = len > SHORT && (pace.ahead || !A::Lanes::<S>::SINGLE);
         // As many lanes as stay in the first-level cache.
         let size = len * (chunk::<A>() / 2 / len).clamp(1, TOGETHER);
         let mut copy = Vec::new();
