@@ -62,33 +62,39 @@ impl<A: Element> Place<'_, A> {
     }
 }
 
-/// Whether the processor may wait for memory in loops that take long for a line. AMD's fetch such lines ahead by
-/// themselves, and [`fetch`] and [`claim`] take up to a third of the time there; SSE4a is theirs alone.
+/// Whether the processor is one of AMD: SSE4a is theirs alone.
 #[inline]
-pub(crate) fn reads_ahead() -> bool {
+pub(crate) fn is_of_amd() -> bool {
     #[cfg(target_arch = "x86_64")]
-    return !std::is_x86_feature_detected!("sse4a");
+    return std::is_x86_feature_detected!("sse4a");
     #[cfg(not(target_arch = "x86_64"))]
     return false;
+}
+
+/// Whether the processor may wait for memory in loops that take long for a line. AMD's fetch such lines ahead by
+/// themselves, and [`fetch`] and [`claim`] take up to a third of the time there.
+#[inline]
+fn may_wait() -> bool {
+    cfg!(target_arch = "x86_64") && !is_of_amd()
 }
 
 /// The job for a cheap operation into an output of so many elements. Beyond the caches AMD's processors take up to 15 % more
 /// time for vectors of 64 bytes than of 32, as measured with relu; Intel's take less.
 #[inline]
 pub(super) fn beside_memory<A>(job: Job, len: usize) -> Job {
-    if size_of::<A>() * len >= FROM_MEMORY && !reads_ahead() { job.narrowed() } else { job }
+    if size_of::<A>() * len >= FROM_MEMORY && is_of_amd() { job.narrowed() } else { job }
 }
 
 /// Itself, if it is so large that it is worth [`fetch`].
 #[inline(always)]
 pub(super) fn if_far_off<A>(x: &[A]) -> &[A] {
-    if size_of_val(x) >= FAR_OFF && reads_ahead() { x } else { &[] }
+    if size_of_val(x) >= FAR_OFF && may_wait() { x } else { &[] }
 }
 
 /// The same in place and where results go by way of a block.
 #[inline(always)]
 pub(super) fn is_far_off_in_place<A>(x: &[A]) -> bool {
-    size_of_val(x) >= FAR_OFF_IN_PLACE && reads_ahead()
+    size_of_val(x) >= FAR_OFF_IN_PLACE && may_wait()
 }
 
 /// Reads from each of the next cache lines, so that they come at the same time: some processors do not fetch ahead of loops

@@ -12,7 +12,7 @@ use super::pipeline;
 use super::sum::{SHORT, chunk, each, mode, origin, suffices};
 use super::total::{Total, WIDEST};
 use super::wide::Wide;
-use crate::apply::{FROM_MEMORY, reads_ahead};
+use crate::apply::{FROM_MEMORY, is_of_amd};
 use crate::element::Element;
 use crate::lane::{Kernel, Lane, LaneIo};
 
@@ -45,7 +45,7 @@ impl Pace {
     /// little or nothing.
     pub(super) fn of<A>(elements: usize, log: bool) -> Self {
         let bytes = size_of::<A>() * elements;
-        if !reads_ahead() {
+        if is_of_amd() {
             let longest = if bytes <= Self::NEAR { usize::MAX } else { 0 };
             return Self { ahead: bytes < FROM_MEMORY, longest };
         }
