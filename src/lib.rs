@@ -43,7 +43,7 @@
 //! | `safetensors` | | weights from safetensors files |
 //! | `npy` | | arrays from `.npy` files |
 //! | `serde` | | [`Activation`] in configuration files |
-//! | `huge-pages` | | new arrays of 4 MiB and more on huge pages of Linux: page faults take a third of the time or less |
+//! | `huge-pages` | | new arrays of 4 MiB and more on huge pages (Linux) |
 //!
 //! # Semantics
 //!

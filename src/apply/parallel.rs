@@ -317,7 +317,7 @@ mod tests {
     use core::sync::atomic::{AtomicUsize, Ordering};
     use std::panic::{AssertUnwindSafe, catch_unwind};
 
-    use super::{Answers, Tasks, pieces, shared};
+    use super::{Answers, Tasks, pieces, pieces_of_views, shared};
     use crate::activation::Cost;
 
     const LARGE: usize = 1 << 24;
@@ -407,6 +407,15 @@ mod tests {
             let least = least << 10;
             assert_eq!(pool.install(|| pieces(cost, least - 1)), 1);
             assert_eq!(pool.install(|| pieces(cost, least)), 8);
+        }
+    }
+
+    #[test]
+    fn many_threads_get_fewer_views_each() {
+        for (threads, all, views) in [(2, 32, 32), (8, 128, 64), (16, 256, 64), (20, 320, 80)] {
+            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+            assert_eq!(pool.install(|| pieces(Cost::Moderate, LARGE)), all, "{threads} threads");
+            assert_eq!(pool.install(|| pieces_of_views(Cost::Moderate, LARGE)), views);
         }
     }
 }

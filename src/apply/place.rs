@@ -124,7 +124,8 @@ pub(super) fn claim<A: Element>(out: &mut [A], at: usize) {
 
 #[cfg(test)]
 mod tests {
-    use crate::activation::{Elementwise, Elu, Gelu, Mish, Sigmoid};
+    use super::{FROM_MEMORY, beside_memory, is_of_amd};
+    use crate::activation::{Elementwise, Elu, Gelu, LeakyRelu, Mish, Sigmoid};
     use crate::apply::{Eval, Op};
     use crate::element::Element;
     use crate::lane::Job;
@@ -151,5 +152,18 @@ mod tests {
         check::<f32>(Sigmoid);
         check::<f64>(Gelu);
         check::<f64>(Sigmoid);
+    }
+
+    #[test]
+    fn narrower_vectors_are_for_large_outputs_and_change_no_result() {
+        let (job, large) = (Job::new(), FROM_MEMORY / size_of::<f32>());
+        assert!(!job.narrowed().is_widest());
+        assert_eq!(beside_memory::<f32>(job, large - 1).is_widest(), job.is_widest());
+        assert_eq!(beside_memory::<f32>(job, large).is_widest(), job.is_widest() && !is_of_amd());
+        let x: Vec<f32> = (0..1000).map(|i| i as f32 / 100.0 - 5.0).collect();
+        let (mut wide, mut narrow) = (vec![0.0; 1000], vec![0.0; 1000]);
+        Eval(LeakyRelu::default()).assign(job, &x, &mut wide);
+        Eval(LeakyRelu::default()).assign(job.narrowed(), &x, &mut narrow);
+        assert!(wide == narrow);
     }
 }

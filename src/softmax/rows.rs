@@ -272,3 +272,35 @@ fn logarithms<S: Simd, A: Element, I: Input<A>>(
     }
     next
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{Pace, Rows};
+    use crate::lane::{Job, run_fused};
+    use crate::softmax::input::Plain;
+
+    fn results<const LOG: bool>(pace: Pace, x: &[f32], len: usize) -> Vec<u32> {
+        let mut out = vec![7.0; x.len()];
+        run_fused(
+            Job::new(),
+            Rows::<_, _, LOG> { pace, input: Plain, x: Some(x), out: &mut out, len },
+        );
+        out.into_iter().map(f32::to_bits).collect()
+    }
+
+    /// On every machine, whatever its processor would choose.
+    #[test]
+    fn every_pace_gives_the_same_bits() {
+        if !Job::new().is_fused() {
+            return;
+        }
+        for len in [65, 100, 128, 200, 512, 1000] {
+            let x: Vec<f32> = (0..75 * len).map(|i| (i * i % 1013) as f32 / 80.0 - 6.0).collect();
+            for (ahead, longest) in [(true, usize::MAX), (false, usize::MAX), (false, 0)] {
+                let pace = Pace { ahead, longest };
+                assert!(results::<false>(pace, &x, len) == results::<false>(Pace::ALONE, &x, len));
+                assert!(results::<true>(pace, &x, len) == results::<true>(Pace::ALONE, &x, len));
+            }
+        }
+    }
+}
