@@ -18,7 +18,7 @@ pub(crate) use io::SQUARE;
 pub use io::{DoubleKernel, LaneIo};
 pub(crate) use level::{Job, Kernel, run, run_fused};
 pub use level::{Level, with_level};
-pub use tables::Octaves;
+pub use tables::{Eighths, Octaves};
 pub use vectors::{Doubles, Singles};
 
 /// What the first half of a formula hands to the second; see `Elementwise::begin`.
@@ -142,6 +142,14 @@ pub trait Lane:
     /// `[4, 6)`, `[6, 8)`, `[8, 12)`, `[12, 16)`, `[1, 1.5)`, `[1.5, 2)`. Elsewhere, and for NaN, any entry.
     #[doc(hidden)]
     fn pick_by_half_octave<const N: usize>(self, table: &'static Octaves<N>) -> [Self; N];
+    /// For lanes in `[1, 256)` the entries of each row for the octave that the lane is in: `[2, 4)`, `[4, 8)`, …,
+    /// `[128, 256)`, `[1, 2)`. Elsewhere, and for NaN, any entry.
+    #[doc(hidden)]
+    fn pick_by_octave<const N: usize>(self, table: &'static Octaves<N>) -> [Self; N];
+    /// `factors[j] · 2^n` with `8 n + j = k` for the integer `k`, which the lowest bits of `self` hold: `self` is
+    /// `k + 1.5 · 2^23` (`f32`) or `k + 1.5 · 2^52` (`f64`). The result must be a normal number.
+    #[doc(hidden)]
+    fn scale_by_eighths(self, factors: &'static Eighths) -> Self;
     /// Evaluates `kernel` in double precision and rounds the result once to this element type.
     /// For `f64` lanes this is a plain call.
     fn through_double<K: DoubleKernel>(self, kernel: K) -> Self;

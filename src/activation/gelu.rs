@@ -29,7 +29,7 @@ impl Elementwise for Gelu {
     const BOUNDS: Option<Bounds> =
         Some(Bounds { f32: 0.87, f64: 0.9, derivative_f32: 0.51, derivative_f64: 1.39 });
 
-    const HALVED: Halved = Halved::Few;
+    const HALVED: Halved = Halved::Single;
 
     #[inline(always)]
     fn eval<V: Lane>(self, x: V) -> V {

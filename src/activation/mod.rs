@@ -228,8 +228,8 @@ pub enum Halved {
     Both,
     /// For `f64`, and for `f32` in `f64` lanes.
     Wide,
-    /// For `f32` where registers are few.
-    Few,
+    /// For `f32` where registers keep what lies between.
+    Single,
 }
 
 /// Largest errors of an activation in units in the last place (ULP) of the exact value, over the

@@ -15,13 +15,12 @@ use crate::lane::{Doubles, Job, Lane, LaneIo};
 /// Vectors between the halves where registers are too few to keep what lies between.
 const STAGE: usize = 4;
 
-/// Whether `op` has halves for these elements.
+/// Whether `op` has halves for these elements where registers are few.
 pub(super) const fn are_there<A: Element, O: Op, S: Simd>() -> bool {
     let some = match O::HALVED {
-        Halved::No => false,
+        Halved::No | Halved::Single => false,
         Halved::Double => !A::Lanes::<S>::SINGLE,
         Halved::Both | Halved::Wide => true,
-        Halved::Few => A::Lanes::<S>::SINGLE && !A::Lanes::<S>::HAS_ROOM,
     };
     some && A::Lanes::<S>::IS_FUSED
 }
@@ -34,7 +33,8 @@ const fn are_wide<A: Element, O: Op, S: Simd>() -> bool {
 /// Whether what lies between the halves of such a formula stays in registers, where there are enough.
 const fn stay_in_registers(halved: Halved, single: bool) -> bool {
     match halved {
-        Halved::No | Halved::Few => false,
+        Halved::No => false,
+        Halved::Single => single,
         Halved::Double | Halved::Wide => !single,
         Halved::Both => true,
     }

@@ -22,6 +22,31 @@ impl<const N: usize> Octaves<N> {
     }
 }
 
+/// Eight factors, from 1 to 2, for the eighths of a power of two; see [`Lane::scale_by_eighths`](super::Lane::scale_by_eighths).
+#[doc(hidden)]
+#[derive(Debug)]
+pub struct Eighths {
+    /// The bits of each, less what adding the integer shifted into the exponent puts into the mantissa.
+    pub(super) single: Octaves<1>,
+    pub(super) double: [u64; 8],
+}
+
+impl Eighths {
+    /// With `2^offset` in every factor.
+    pub(crate) const fn new(factors: [f32; 8], offset: i32) -> Self {
+        let (mut single, mut double) = ([0.0; 8], [0; 8]);
+        let mut j = 0;
+        while j < 8 {
+            let bits = factors[j].to_bits() + ((offset as u32) << 23);
+            single[j] = f32::from_bits(bits - ((j as u32) << 20));
+            let bits = (factors[j] as f64).to_bits() + ((offset as u64) << 52);
+            double[j] = bits - ((j as u64) << 49);
+            j += 1;
+        }
+        Self { single: Octaves([single]), double }
+    }
+}
+
 /// For each row the entries that the low three bits of each lane of `index` name.
 #[inline(always)]
 pub(super) fn pick<S: Simd, const N: usize>(
@@ -106,6 +131,18 @@ pub(super) fn pick_double<S: Simd, const N: usize>(
     )
 }
 
+/// The bits of the factors that the low three bits of each lane of `index` name; plain for the same reason.
+#[inline(always)]
+pub(super) fn pick_factors<S: Simd>(index: u64x8<S>, factors: &'static Eighths) -> u64x8<S> {
+    let indices = <[u64; 8]>::from(index);
+    indices
+        .map(
+            #[inline(always)]
+            |at| factors.double[(at & 7) as usize],
+        )
+        .simd_into(index.simd)
+}
+
 /// The instructions themselves, which `fearless_simd` has no portable name for. Its macro takes safe functions only, and
 /// asks for the token that proves the level.
 #[cfg(target_arch = "x86_64")]
@@ -144,7 +181,7 @@ mod x86 {
 
 #[cfg(test)]
 mod tests {
-    use super::Octaves;
+    use super::{Eighths, Octaves};
     use crate::lane::{Kernel, Lane, LaneIo, Level, run, with_level};
     use crate::{Element, lane::Job};
     use fearless_simd::Simd;
@@ -155,15 +192,53 @@ mod tests {
         [0.5; 8],
     ]);
 
-    /// The picked entries of the first vector of `x`, row by row.
-    struct Picked<'a, A>(&'a [A]);
+    /// A column for each octave.
+    static OCTAVES: Octaves<2> = Octaves([
+        [2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 1.0],
+        [4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0, 2.0],
+    ]);
+    const FACTORS: [f32; 8] = [1.0, 1.125, 1.25, 1.375, 1.5, 1.625, 1.75, 1.9999999];
+    static EIGHTHS: Eighths = Eighths::new(FACTORS, 3);
 
-    impl<A: Element> Kernel for Picked<'_, A> {
+    /// A question to a vector.
+    trait Ask<const N: usize>: Copy {
+        fn ask<V: Lane>(self, x: V) -> [V; N];
+    }
+
+    #[derive(Clone, Copy)]
+    struct HalfOctave;
+    impl Ask<3> for HalfOctave {
+        #[inline(always)]
+        fn ask<V: Lane>(self, x: V) -> [V; 3] {
+            x.pick_by_half_octave(&TABLE)
+        }
+    }
+    #[derive(Clone, Copy)]
+    struct Octave;
+    impl Ask<2> for Octave {
+        #[inline(always)]
+        fn ask<V: Lane>(self, x: V) -> [V; 2] {
+            x.pick_by_octave(&OCTAVES)
+        }
+    }
+    #[derive(Clone, Copy)]
+    struct Scale;
+    impl Ask<1> for Scale {
+        #[inline(always)]
+        fn ask<V: Lane>(self, x: V) -> [V; 1] {
+            [(x + x.constant(12_582_912.0, 6_755_399_441_055_744.0)).scale_by_eighths(&EIGHTHS)]
+        }
+    }
+
+    /// What is asked of the first vector of `x`, answer by answer.
+    struct Asked<'a, A, F, const N: usize>(&'a [A], F);
+
+    impl<A: Element, F: Ask<N>, const N: usize> Kernel for Asked<'_, A, F, N> {
         type Output = Vec<A>;
         #[inline(always)]
         fn run<S: Simd>(self, simd: S) -> Vec<A> {
-            let rows = A::Lanes::<S>::load(simd, self.0).pick_by_half_octave(&TABLE);
-            let mut out = vec![A::zero(); rows.len() * A::WIDTH];
+            let rows = self.1.ask(A::Lanes::<S>::load(simd, self.0));
+            let mut out = vec![A::zero(); N * A::WIDTH];
             for (row, out) in rows.into_iter().zip(out.chunks_exact_mut(A::WIDTH)) {
                 row.store(out);
             }
@@ -171,23 +246,42 @@ mod tests {
         }
     }
 
-    fn check<A: Element>() {
-        let numbers: Vec<A> =
-            (0..960).map(|i| A::from(1.0 + f64::from(i) / 64.0).unwrap()).collect();
+    /// For each of the numbers, on every level: the number and the answers.
+    fn answers<A: Element, F: Ask<N>, const N: usize>(
+        question: F,
+        numbers: impl Iterator<Item = f64>,
+        check: impl Fn(A, [A; N]),
+    ) {
+        let numbers: Vec<A> = numbers.map(|x| A::from(x).unwrap()).collect();
         for level in Level::available() {
             for x in numbers.chunks_exact(A::WIDTH) {
-                let rows = with_level(level, || run(Job::new(), Picked(x)));
+                let kernel = Asked::<_, _, N>(x, question);
+                let rows = with_level(level, || run(Job::new(), kernel));
                 for (i, &x) in x.iter().enumerate() {
-                    let [low, high, half] = [0, 1, 2].map(|row| rows[row * A::WIDTH + i]);
-                    assert!(low <= x && x < high, "{x:?} in {low:?}..{high:?}, {level:?}");
-                    assert_eq!(half, A::from(0.5).unwrap());
+                    check(x, core::array::from_fn(|row| rows[row * A::WIDTH + i]));
                 }
             }
         }
     }
 
+    fn check<A: Element>() {
+        let half = A::from(0.5).unwrap();
+        answers(HalfOctave, (0..960).map(|i| 1.0 + f64::from(i) / 64.0), |x: A, [low, high, c]| {
+            assert!(low <= x && x < high && c == half, "{x:?} in {low:?}..{high:?}");
+        });
+        answers(Octave, (0..2040).map(|i| 1.0 + f64::from(i) / 8.0), |x: A, [low, high]| {
+            assert!(low <= x && x < high, "{x:?} in {low:?}..{high:?}");
+        });
+        answers(Scale, (-800..800).map(f64::from), |k: A, [power]| {
+            let k = k.to_i32().unwrap();
+            let factor = f64::from(FACTORS[k.rem_euclid(8) as usize]);
+            let expected = A::from(factor * 2f64.powi(k.div_euclid(8) + 3)).unwrap();
+            assert_eq!(power, expected, "k = {k}");
+        });
+    }
+
     #[test]
-    fn each_lane_takes_the_column_of_its_half_octave() {
+    fn each_lane_takes_its_column_and_factor() {
         check::<f32>();
         check::<f64>();
     }

@@ -3,9 +3,9 @@
 use core::ops::{Add, Div, Mul, Neg, Sub};
 
 use fearless_simd::prelude::*;
-use fearless_simd::{f32x4, f32x8, f32x16, f64x4, f64x8, mask32x16, mask64x8};
+use fearless_simd::{f32x4, f32x8, f32x16, f64x4, f64x8, mask32x16, mask64x8, u32x16, u64x8};
 
-use super::{DoubleKernel, Lane, LaneIo, Mask, Octaves, SQUARE, sealed, tables};
+use super::{DoubleKernel, Eighths, Lane, LaneIo, Mask, Octaves, SQUARE, sealed, tables};
 
 /// Its levels differ in the size of a native vector.
 const IS_X86: bool = cfg!(any(target_arch = "x86", target_arch = "x86_64"));
@@ -47,11 +47,12 @@ macro_rules! operator {
 macro_rules! lanes {
     (
         $(#[$doc:meta])*
-        $name:ident, $inner:ident, $mask:ident, $elem:ident, $bits:ident, $width:literal,
+        $name:ident, $inner:ident, $mask:ident, $elem:ident, $bits:ident, $indices:ident, $width:literal,
         mantissa $mantissa:literal, bias $bias:literal, sqrt_half $sqrt_half:literal,
         constant |$single:ident, $double:ident| $constant:expr,
         table |$n:ident, $m:ident| $table:expr,
         pick |$index:ident, $rows:ident| $pick:expr,
+        factor |$number:ident, $factors:ident| $factor:expr,
         single $is_single:literal,
         double $double_name:ident |$x:ident, $kernel:ident| $through:expr,
         ends |$simd:ident, $from:ident| $ends:expr,
@@ -99,6 +100,17 @@ macro_rules! lanes {
             #[inline(always)]
             fn all(self, value: $elem) -> $inner<S> {
                 $inner::splat(self.0.simd, value)
+            }
+
+            #[inline(always)]
+            fn pick<const N: usize>($index: $indices<S>, $rows: &'static Octaves<N>) -> [Self; N] {
+                let picked = $pick;
+                // By a loop: `map` of an array is sometimes a call.
+                let mut all = [Self($inner::splat($index.simd, 0.0)); N];
+                for (to, picked) in all.iter_mut().zip(picked) {
+                    *to = Self(picked);
+                }
+                all
             }
         }
 
@@ -264,17 +276,20 @@ macro_rules! lanes {
             #[inline(always)]
             fn pick_by_half_octave<const N: usize>(
                 self,
-                $rows: &'static Octaves<N>,
+                table: &'static Octaves<N>,
             ) -> [Self; N] {
                 // The lowest bits of the exponent, then the leading bit of the mantissa.
-                let $index = self.0.to_bits() >> ($mantissa - 1);
-                let picked = $pick;
-                // By a loop: `map` of an array is sometimes a call.
-                let mut all = [self; N];
-                for (to, picked) in all.iter_mut().zip(picked) {
-                    *to = Self(picked);
-                }
-                all
+                Self::pick(self.0.to_bits() >> ($mantissa - 1), table)
+            }
+            #[inline(always)]
+            fn pick_by_octave<const N: usize>(self, table: &'static Octaves<N>) -> [Self; N] {
+                Self::pick(self.0.to_bits() >> $mantissa, table)
+            }
+            #[inline(always)]
+            fn scale_by_eighths(self, $factors: &'static Eighths) -> Self {
+                let $number = self.0.to_bits();
+                let factor = $factor;
+                Self($inner::from_bits(($number << ($mantissa - 3)) + factor))
             }
 
             #[inline(always)]
@@ -334,11 +349,12 @@ macro_rules! lanes {
 
 lanes! {
     /// Sixteen `f32` lanes.
-    Singles, f32x16, mask32x16, f32, u32, 16,
+    Singles, f32x16, mask32x16, f32, u32, u32x16, 16,
     mantissa 23, bias 127, sqrt_half 0x3f35_04f3,
     constant |single, _double| single,
     table |single, _double| single,
     pick |index, rows| tables::pick(index, rows),
+    factor |number, factors| tables::pick(number, &factors.single)[0].to_bits(),
     single true,
     double Doubles |x, kernel| {
         let (low, high) = x.0.widen();
@@ -377,11 +393,12 @@ lanes! {
 
 lanes! {
     /// Eight `f64` lanes.
-    Doubles, f64x8, mask64x8, f64, u64, 8,
+    Doubles, f64x8, mask64x8, f64, u64, u64x8, 8,
     mantissa 52, bias 1023, sqrt_half 0x3fe6_a09e_667f_3bcd,
     constant |_single, double| double,
     table |_single, double| double,
     pick |index, rows| tables::pick_double(index, rows),
+    factor |number, factors| tables::pick_factors(number, factors),
     single false,
     double Doubles |x, kernel| kernel.call(x),
     ends |simd, from| {

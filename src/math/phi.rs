@@ -1,9 +1,9 @@
 //! The tail of the normal distribution, `Φ(−a)` for `a >= 0`, and GELU.
 
 use super::Pair;
-use super::exp::{Q_SHORT_SINGLE, split_careful};
-use super::poly::{double, horner, horner_on, monic, paired};
-use crate::lane::{Half, Lane, Mask, Octaves};
+use super::exp::split_careful;
+use super::poly::{double, horner, monic, paired};
+use crate::lane::{Eighths, Half, Lane, Mask, Octaves};
 
 /// `Φ(−a) = e^(-a²/2) TAIL_FACTOR N(a) / D(a)` for `a` in `[0, 14.5]`, for `f32` values in `f64` lanes, made by
 /// `tools/rational.py gelu`: degrees 4 over 5, leading coefficients 1, relative error 2^-27.26.
@@ -27,117 +27,106 @@ const TAIL_POWER: [f64; 7] = [
     8.62455324521519e-06,
 ];
 
-/// `−½ e^(a²/2) Φ(−a) = c₁ + d p(d)` with `d = a − c₀`, for `f32`: a column for each half octave of
-/// `a + 1`, in it `c₀`, `c₁`, which is the value there to 2^-30, and the coefficients of `p`, made by
-/// `tools/octaves.py gelu 7`: relative error 2^-27.7.
-const TAIL_SINGLE: [[f32; 8]; 10] = [
-    [1.4999838, 2.4999752, 4.0000443, 6.0000467, 9.000083, 12.749891, 0.25000232, 0.7500087],
+/// `α 2^(j/8)` for `α = 1.0877149084811752`, which makes all eight `f32` numbers to 2^-28.4; with what follows by
+/// `tools/gelu.py`.
+static FACTORS: Eighths = Eighths::new(
+    [1.0877149, 1.1861615, 1.2935183, 1.4105917, 1.5382612, 1.6774857, 1.8293111, 1.9948779],
+    OFFSET,
+);
+/// `2 ln (e^(a²/2) Φ(−a) / α) − m ln 2 / 4 = C + d (p₀ + d p(d))` with `d = a − c`, for `f32`: a column for each octave of
+/// `a² + SHIFT`, in it `c`, `m`, `C`, `p₀` and the coefficients of `p`. Half of the error is 2^-27.0.
+const TAIL_SINGLE: [[f32; 8]; 9] = [
+    [1.0625, 2.0625, 3.1875, 4.625, 6.6875, 9.75, 12.8125, 0.25],
+    [-16.0, -22.0, -26.0, -30.0, -34.0, -38.0, -41.0, -10.0],
     [
-        -0.102891065,
-        -0.07066623,
-        -0.04720485,
-        -0.032389417,
-        -0.021899197,
-        -0.015550411,
-        -0.20701571,
-        -0.15011548,
+        -0.14248633,
+        0.031572342,
+        0.018097417,
+        0.045123886,
+        0.0427764,
+        0.0038161636,
+        -0.014122173,
+        -0.19891374,
     ],
     [
-        0.04513621,
-        0.022807315,
-        0.010649652,
-        0.0051331227,
-        0.0023765475,
-        0.0012050866,
-        0.14771673,
-        0.086883225,
+        -1.0258337,
+        -0.73237485,
+        -0.5408038,
+        -0.39914736,
+        -0.2869813,
+        -0.20102349,
+        -0.15425125,
+        -1.4271079,
     ],
     [
-        -0.01759374,
-        -0.0068242555,
-        -0.002302881,
-        -0.00079521997,
-        -0.00025503416,
-        -9.284398e-5,
-        -0.08504309,
-        -0.042476147,
+        0.19194221,
+        0.11064525,
+        0.06497684,
+        0.037142176,
+        0.019816874,
+        0.009908111,
+        0.005879604,
+        0.3124518,
     ],
     [
-        0.006248668,
-        0.0019155977,
-        0.00047935522,
-        0.00012059071,
-        2.7074217e-5,
-        7.112066e-6,
-        0.042152073,
-        0.018342294,
+        -0.037359655,
+        -0.018982882,
+        -0.009382446,
+        -0.0043214555,
+        -0.001759087,
+        -0.00063882227,
+        -0.00029540434,
+        -0.06318068,
     ],
     [
-        -0.0020552592,
-        -0.0005088125,
-        -9.637611e-5,
-        -1.7920975e-5,
-        -2.8439622e-6,
-        -5.4172335e-7,
-        -0.018626556,
-        -0.007180109,
+        0.0063447356,
+        0.0031362218,
+        0.0013799977,
+        0.000531991,
+        0.00016961203,
+        4.538285e-5,
+        1.6509915e-5,
+        0.009322939,
     ],
     [
-        0.0006326761,
-        0.00012883515,
-        1.872611e-5,
-        2.60767e-6,
-        2.9465457e-7,
-        4.097446e-8,
-        0.0074938284,
-        0.0025793575,
+        -0.0007963827,
+        -0.00046400304,
+        -0.00019736151,
+        -6.68551e-5,
+        -1.7270291e-5,
+        -3.4747459e-6,
+        -9.882922e-7,
+        -0.00041244563,
     ],
     [
-        -0.00018394562,
-        -3.1203268e-5,
-        -3.540433e-6,
-        -3.733561e-7,
-        -3.032461e-8,
-        -3.0860732e-9,
-        -0.0027836903,
-        -0.0008657496,
-    ],
-    [
-        5.321713e-5,
-        7.1090462e-6,
-        7.049627e-7,
-        5.682719e-8,
-        3.419451e-9,
-        2.477672e-10,
-        0.0010276667,
-        0.00038741226,
-    ],
-    [
-        -1.4425304e-5,
-        -1.5725163e-6,
-        -1.2692043e-7,
-        -7.8646964e-9,
-        -3.4659942e-10,
-        -1.857492e-11,
-        -0.00038865866,
-        -0.00014662064,
+        3.307359e-5,
+        5.770663e-5,
+        2.6221558e-5,
+        7.906548e-6,
+        1.7106529e-6,
+        2.9675354e-7,
+        6.004348e-8,
+        -0.00028932324,
     ],
 ];
+const SHIFT: f64 = 1.625;
 
-/// What the first half of `f32` [`gelu`] needs: `c₀` and the last coefficients.
-static FIRST_HALF: Octaves<5> = Octaves::of(&TAIL_SINGLE, [0, 6, 7, 8, 9]);
-/// What the second needs besides `c₀`.
-static SECOND_HALF: Octaves<5> = Octaves::of(&TAIL_SINGLE, [1, 2, 3, 4, 5]);
-/// `c₀`.
-static CENTRE: Octaves<1> = Octaves::of(&TAIL_SINGLE, [0]);
-/// `q` in `−2 e^(−v/2) = −2 + v + v² q(v)` for `|v| <= ln 2`: that of the exponential of `−v / 2`, exactly.
-const POWER_SINGLE: [f32; 5] = [
-    Q_SHORT_SINGLE[0] * -0.5,
-    Q_SHORT_SINGLE[1] * 0.25,
-    Q_SHORT_SINGLE[2] * -0.125,
-    Q_SHORT_SINGLE[3] * 0.0625,
-    Q_SHORT_SINGLE[4] * -0.03125,
-];
+/// What the first half of `f32` [`gelu`] needs: `c`, `C` and the rest of the polynomial.
+static FIRST_HALF: Octaves<8> = Octaves::of(&TAIL_SINGLE, [0, 2, 3, 4, 5, 6, 7, 8]);
+/// What the second needs: `m`, in the lowest bits of a large number.
+static SECOND_HALF: Octaves<1> = {
+    let mut shifted = [TAIL_SINGLE[1]];
+    let mut i = 0;
+    while i < 8 {
+        shifted[0][i] += LARGE;
+        i += 1;
+    }
+    Octaves(shifted)
+};
+/// 1.5 · 2²³: numbers beside it are integers.
+const LARGE: f32 = 12_582_912.0;
+/// `h` in `e^(v/2) = 1 + v h(v)` for `|v| <= 0.16`: terms of the series.
+const POWER_SINGLE: [f32; 4] = [0.5, 0.125, 1.0 / 48.0, 1.0 / 384.0];
 
 /// `H` in `e^(a²/2) Φ(−a) (1 + 9/8 a) = 1/2 + s H(s − 1)`, `s = 2a / (a + 5)`, for `a` in `[0, 38.9]`, made by
 /// `tools/erf.py half 22`: degree 22, error 2^-58.3 of the whole. The first 6 coefficients, 8 more, then the rest.
@@ -236,72 +225,57 @@ fn scaled_tail<V: Lane>(a: V) -> Pair<V> {
     q.times_pair(g)
 }
 
-/// `|x|` where it matters to `x Φ(x)`, its square, and `−a²/2` as a multiple of ln 2, with two to that power.
-#[inline(always)]
-fn gauss_single<V: Lane>(x: V) -> (V, V, V, V) {
-    let a = x.abs().at_most(x.splat(14.5));
-    let square = a * a;
-    let (k, scale) = square.split_scale(x.splat(-0.5 * core::f64::consts::LOG2_E), OFFSET);
-    (a, square, k, scale)
-}
-
 /// The power of two that numbers stand above the result, so that they are normal numbers.
 const OFFSET: i32 = 64;
 
-/// `x Φ(x)` of `f32` values, within 0.87 ULP: everything but the last steps in pairs of `f32`. Here
-/// `−2 e^(−a²/2) = (high + low) 2^k`, and the sum of the last terms of the polynomial.
+/// `|x|` where it matters to `x Φ(x)`, and its square, shifted and so rounded.
 #[inline(always)]
-pub(crate) fn begin_gelu<V: Lane>(x: V) -> Half<V> {
-    begin_at(x).0
+fn magnitude_single<V: Lane>(x: V) -> (V, V) {
+    let a = x.abs().at_most(x.splat(14.5));
+    (a, a * a + SHIFT)
 }
 
-/// The same, and the argument of the polynomial.
+/// `x Φ(x)` of `f32` values, within 0.87 ULP. Here `C + d p₀` and `d² p(d)`, and the shifted square.
 #[inline(always)]
-fn begin_at<V: Lane>(x: V) -> (Half<V>, V) {
-    let (a, square, k, _) = gauss_single(x);
-    let square_low = a.mul_sub(a, square);
-    // Twice ln 2, its first part so short that the difference is exact.
-    let v_high = k.mul_add(x.splat(2.0 * 0.69314575), square);
-    let v_low = k.mul_add(x.splat(2.0 * 1.4286068e-6), square_low);
-    let v = v_high + v_low;
-    let rest = (v * v).mul_add(v.poly(&POWER_SINGLE, &[0.0]), v_low);
-    let high = v_high - 2.0;
-    let low = (v_high - (high + 2.0)) + rest;
-    let [centre, c @ ..] = (a + 1.0).pick_by_half_octave(&FIRST_HALF);
+pub(crate) fn begin_gelu<V: Lane>(x: V) -> Half<V> {
+    let (a, shifted) = magnitude_single(x);
+    let [centre, value, slope, c @ ..] = shifted.pick_by_octave(&FIRST_HALF);
     let d = a - centre;
-    ([high, low, horner(d, &c)], d)
+    [d.mul_add(slope, value), d * d * horner(d, &c), shifted]
 }
 
 /// The rest of [`begin_gelu`].
 #[inline(always)]
-pub(crate) fn finish_gelu<V: Lane>(x: V, half: Half<V>) -> V {
-    let (a, ..) = gauss_single(x);
-    let [centre] = (a + 1.0).pick_by_half_octave(&CENTRE);
-    finish_at(x, half, a - centre)
-}
-
-#[inline(always)]
-fn finish_at<V: Lane>(x: V, [high, low, sum]: Half<V>, d: V) -> V {
-    let (a, _, _, scale) = gauss_single(x);
-    let above = x.at_least(x.splat(0.0));
-    // −½ e^(a²/2) Φ(−a) = m + m_low.
-    let [first, c @ ..] = (a + 1.0).pick_by_half_octave(&SECOND_HALF);
-    let p = horner_on(sum, d, &c);
-    let m = d.mul_add(p, first);
-    let m_low = d.mul_add(p, first - m);
-    let y = high * m;
-    let y_low = low.mul_add(m, high.mul_add(m_low, high.mul_sub(m, y)));
-    let y = a.mul_add(y, a * y_low) * scale;
+pub(crate) fn finish_gelu<V: Lane>(x: V, [line, curve, shifted]: Half<V>) -> V {
+    let (a, _) = magnitude_single(x);
+    // a² in two parts, the first with so few digits that the difference with k ln 2 / 4 is exact.
+    let square = shifted - SHIFT;
+    let square_low = a.mul_sub(a, square);
+    let [m] = shifted.pick_by_octave(&SECOND_HALF);
+    let shifted = (square - line).mul_add(x.splat(-4.0 / core::f64::consts::LN_2), m);
+    let k = shifted - m;
+    let v = (line - k.mul_add(x.splat(0.173_286_676_406_860_35), square)) + curve
+        - k.mul_add(x.splat(1.187_331_259_7e-7), square_low);
+    // e^(v/2) − 1, and α 2^((k + m)/8).
+    let p = v * horner(
+        v,
+        &POWER_SINGLE.map(
+            #[inline(always)]
+            |c| x.splat(f64::from(c)),
+        ),
+    );
+    let scale = shifted.scale_by_eighths(&FACTORS);
+    let y = a * scale;
+    let y = y + y.mul_add(p, a.mul_sub(scale, y));
     // One rounding, also where the result is subnormal.
-    y.neg_mul_add(x.splat(2f64.powi(-OFFSET)), above)
+    y.neg_mul_add(x.splat(2f64.powi(-OFFSET)), x.at_least(x.splat(0.0)))
 }
 
 /// `x Φ(x)`, within 0.87 ULP (f32), 0.9 ULP (f64) over the whole line, subnormal results included; −0 at −∞.
 #[inline(always)]
 pub(crate) fn gelu<V: Lane>(x: V) -> V {
     if V::SINGLE {
-        let (half, d) = begin_at(x);
-        return finish_at(x, half, d);
+        return finish_gelu(x, begin_gelu(x));
     }
     let a = x.abs().at_most(x.splat(38.8));
     let square = Pair::product(a * 0.5, a);

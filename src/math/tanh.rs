@@ -66,7 +66,7 @@ pub(crate) fn tanh_wide<W: Lane>(x: W) -> W {
 }
 
 /// `tanh a = e + d p(d)` with `d = a − c₀` and `e = c₁ a + c₂`, for `a` in `[0, 9.08]` in `f32`: a column for each half
-/// octave of `1 + 1.65 a`, in it `c₀`, `c₁`, `c₂` and the coefficients of `p`, made by `tools/octaves.py tanh 7`. At the
+/// octave of `1 + 1.65 a`, in it `c₀`, `c₁`, `c₂` and the coefficients of `p`, made by `tools/octaves.py 7`. At the
 /// lower end `e` is `a`, elsewhere `tanh c₀`, which is an `f32` number to 2^-32; relative error 2^-28.7.
 const BY_OCTAVE: [[f32; 8]; 11] = [
     [0.9090864, 1.5151503, 2.4241836, 3.6358666, 5.4600663, 8.317766, 0.0, 0.4545474],
