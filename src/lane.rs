@@ -16,7 +16,7 @@ mod vectors;
 
 pub(crate) use io::SQUARE;
 pub use io::{DoubleKernel, LaneIo};
-pub(crate) use level::{Job, Kernel, run, run_fused};
+pub(crate) use level::{Job, Kernel, run, run_fused, run_plainly};
 pub use level::{Level, with_level};
 pub use tables::{Eighths, Octaves};
 pub use vectors::{Doubles, Singles};

@@ -48,6 +48,11 @@ pub trait Elementwise: Copy + Send + Sync {
     #[doc(hidden)]
     const HALVED: Halved = Halved::No;
 
+    /// Whether the formula is of few steps, none of them fused: then a few elements are not worth the choice of
+    /// instructions.
+    #[doc(hidden)]
+    const IS_PLAIN: bool = false;
+
     /// `f(x)`.
     fn eval<V: Lane>(self, x: V) -> V;
 

@@ -84,6 +84,17 @@ pub(crate) fn new_like<A: Element, D: Dimension>(x: &ArrayRef<A, D>) -> Array<A,
     out
 }
 
+/// An array of `elements` with the shape of `x`, in C order.
+#[inline(always)]
+pub(crate) fn shaped_as<A, D: Dimension>(x: &ArrayRef<A, D>, elements: Vec<A>) -> Array<A, D> {
+    const FITS: &str = "as many elements as the input";
+    if D::NDIM == Some(1) {
+        // Without the checks that a shape needs.
+        return Array::from_vec(elements).into_dimensionality().expect(FITS);
+    }
+    Array::from_shape_vec(x.raw_dim(), elements).expect(FITS)
+}
+
 /// A copy of `x` in its memory order.
 pub(crate) fn to_owned<A: Element, D: Dimension>(x: &ArrayRef<A, D>) -> Array<A, D> {
     let mut out = new_like(x);

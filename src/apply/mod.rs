@@ -34,6 +34,8 @@ pub(crate) use self::tiles::{Columns, GROUPS, map_rows, read_rows, write_rows};
 /// An element-wise operation as the loops see it.
 pub(crate) trait Op: Copy + Send + Sync {
     const COST: Cost;
+    /// As [`Elementwise::IS_PLAIN`].
+    const IS_PLAIN: bool = false;
     fn apply<V: Lane>(self, x: V) -> V;
 
     /// As [`Elementwise::HALVED`], with the methods of the same names.
@@ -103,6 +105,7 @@ pub(crate) struct Slope<T>(pub(crate) T);
 
 impl<T: Elementwise> Op for Eval<T> {
     const COST: Cost = T::COST;
+    const IS_PLAIN: bool = T::IS_PLAIN;
     const HALVED: Halved = T::HALVED;
     #[inline(always)]
     fn apply<V: Lane>(self, x: V) -> V {
@@ -141,6 +144,9 @@ pub(crate) fn map<A: Element, D: Dimension, O: Op>(op: O, x: &ArrayRef<A, D>) ->
     if x.len() <= COLLECT_MAX
         && let Some(run) = x.as_slice()
     {
+        if const { O::IS_PLAIN } && size_of_val(run) <= PLAIN_MAX {
+            return layout::shaped_as(x, elementwise::collect_plainly(op, run));
+        }
         let job = Job::new();
         let out = if run.len() <= if O::CHEAP { COPY_CHEAP } else { COPY_MAX } {
             let mut out = run.to_vec();
@@ -149,7 +155,7 @@ pub(crate) fn map<A: Element, D: Dimension, O: Op>(op: O, x: &ArrayRef<A, D>) ->
         } else {
             op.collect(job, run)
         };
-        return Array::from_shape_vec(x.raw_dim(), out).expect("as many elements as the input");
+        return layout::shaped_as(x, out);
     }
     let mut out = new_like(x);
     let job = Job::new();
@@ -163,6 +169,9 @@ pub(crate) fn map<A: Element, D: Dimension, O: Op>(op: O, x: &ArrayRef<A, D>) ->
 /// operation, and for cheap operations it is as long as a pass through a block.
 const COPY_MAX: usize = 1024;
 const COPY_CHEAP: usize = 128;
+
+/// Bytes of the largest array of which [`map`] computes a plain formula in line.
+const PLAIN_MAX: usize = 256;
 
 /// The largest array that [`map`] fills from fresh memory on one thread.
 const COLLECT_MAX: usize = 32 << 10;

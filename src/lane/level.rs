@@ -184,6 +184,17 @@ pub(crate) fn run<K: Kernel>(job: Job, kernel: K) -> K::Output {
     output
 }
 
+/// [`run`] in line, with the instructions that every processor of the target has: for work that takes less time than
+/// the choice of better ones.
+#[inline(always)]
+pub(crate) fn run_plainly<K: Kernel>(kernel: K) -> K::Output {
+    #[cfg(target_arch = "x86_64")]
+    let output = kernel.run(Token::baseline().as_sse2().expect("every x86-64 processor has SSE2"));
+    #[cfg(not(target_arch = "x86_64"))]
+    let output = run(Job(Token::baseline()), kernel);
+    output
+}
+
 /// [`run`] of a kernel that is there for speed alone, without a copy for SSE2, where emulated steps take all
 /// of the time anyway.
 ///
