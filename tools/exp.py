@@ -1,4 +1,4 @@
-"""Coefficients of src/math/exp.rs: q in e^r = 1 + r + r^2 q(r) on |r| <= ln 2 / 2, and the parts of ln 2."""
+"""Coefficients of src/math/exp.rs: q in e^r = 1 + r + r^2 q(r) on |r| <= ln 2 / 2 and ln 2 / 16, and the parts of ln 2."""
 
 from mpmath import mp, mpf, exp, log, factorial
 from minimax import fit, report, show, to_f32, to_f64
@@ -14,6 +14,11 @@ for fmt, degrees in (("f32", (3, 4)), ("f64", (8, 9, 10))):
     for degree in degrees:
         c, error = fit(q, lambda r: r**2 / exp(r), degree, -half, half, fmt)
         report(f"{fmt} q(r), relative to e^r,", "|r| <= ln 2 / 2", c, error, fmt)
+
+eighth = log(2) / 16 * (1 + mpf(2) ** -10)
+for degree in (1, 2):
+    c, error = fit(q, lambda r: r**2 / exp(r), degree, -eighth, eighth, "f32")
+    report("f32 q(r), relative to e^r,", "|r| <= ln 2 / 16", c, error, "f32")
 
 for fmt, bits, rounded in (("f32", 15, to_f32), ("f64", 40, to_f64)):
     scale = mpf(2) ** bits

@@ -12,6 +12,7 @@ mod layout;
 mod panels;
 pub(crate) mod parallel;
 mod place;
+mod plain;
 mod product;
 mod tiles;
 
@@ -145,7 +146,7 @@ pub(crate) fn map<A: Element, D: Dimension, O: Op>(op: O, x: &ArrayRef<A, D>) ->
         && let Some(run) = x.as_slice()
     {
         if const { O::IS_PLAIN } && size_of_val(run) <= PLAIN_MAX {
-            return layout::shaped_as(x, elementwise::collect_plainly(op, run));
+            return layout::shaped_as(x, plain::collect(op, run));
         }
         let job = Job::new();
         let out = if run.len() <= if O::CHEAP { COPY_CHEAP } else { COPY_MAX } {

@@ -1,7 +1,7 @@
 //! The tail of the normal distribution, `Φ(−a)` for `a >= 0`, and GELU.
 
 use super::Pair;
-use super::exp::split_careful;
+use super::exp::{EIGHTHS, split_careful};
 use super::poly::{double, horner, monic, paired};
 use crate::lane::{Eighths, Half, Lane, Mask, Octaves};
 
@@ -27,14 +27,10 @@ const TAIL_POWER: [f64; 7] = [
     8.62455324521519e-06,
 ];
 
-/// `α 2^(j/8)` for `α = 1.0877149084811752`, which makes all eight `f32` numbers to 2^-28.4; with what follows by
-/// `tools/gelu.py`.
-static FACTORS: Eighths = Eighths::new(
-    [1.0877149, 1.1861615, 1.2935183, 1.4105917, 1.5382612, 1.6774857, 1.8293111, 1.9948779],
-    OFFSET,
-);
+/// `α 2^(j/8)`.
+static FACTORS: Eighths = Eighths::new(EIGHTHS, OFFSET);
 /// `2 ln (e^(a²/2) Φ(−a) / α) − m ln 2 / 4 = C + d (p₀ + d p(d))` with `d = a − c`, for `f32`: a column for each octave of
-/// `a² + SHIFT`, in it `c`, `m`, `C`, `p₀` and the coefficients of `p`. Half of the error is 2^-27.0.
+/// `a² + SHIFT`, in it `c`, `m`, `C`, `p₀` and the coefficients of `p`, made by `tools/gelu.py`. Half of the error is 2^-27.0.
 const TAIL_SINGLE: [[f32; 8]; 9] = [
     [1.0625, 2.0625, 3.1875, 4.625, 6.6875, 9.75, 12.8125, 0.25],
     [-16.0, -22.0, -26.0, -30.0, -34.0, -38.0, -41.0, -10.0],

@@ -11,8 +11,8 @@ use core::f64::consts::{LN_2, LOG2_E};
 use fearless_simd::Simd;
 
 use super::total::WIDEST;
-use crate::lane::{Lane, LaneIo};
-use crate::math::exp::{Q_SHORT_DOUBLE, Q_SHORT_SINGLE};
+use crate::lane::{Eighths, Lane, LaneIo};
+use crate::math::exp::{EIGHTHS, Q_SHORT_DOUBLE};
 use crate::math::poly::by_squares;
 
 /// Exponentials are kept times `2^LIFT`, so that those down to the smallest subnormal quotient are
@@ -56,20 +56,30 @@ const fn spread(single: f32, double: f64) -> Spread {
     Spread { single: [single; 16], double: [double; 8] }
 }
 
-/// log₂ e, ln 2, ln 2 − the number before, and the coefficients of q.
+/// Steps of the exponent of `f32` numbers in one power of two.
+const STEPS: f32 = 8.0;
+
+/// log₂ e, ln 2, ln 2 − the number before, for `f32` in steps, and the coefficients of q.
 static CONSTANTS: [Spread; 13] = {
     let mut all = [const { spread(0.0, 0.0) }; 13];
-    all[0] = spread(core::f32::consts::LOG2_E, LOG2_E);
-    all[1] = spread(core::f32::consts::LN_2, LN_2);
-    all[2] = spread(1.904_654_2e-9, -2.319_046_813_846_299_6e-17);
+    all[0] = spread(core::f32::consts::LOG2_E * STEPS, LOG2_E);
+    all[1] = spread(core::f32::consts::LN_2 / STEPS, LN_2);
+    all[2] = spread(1.904_654_2e-9 / STEPS, -2.319_046_813_846_299_6e-17);
     let mut i = 0;
     while i < 10 {
-        let single = if i < Q_SHORT_SINGLE.len() { Q_SHORT_SINGLE[i] } else { 0.0 };
+        let single = if i < Q_SINGLE.len() { Q_SINGLE[i] } else { 0.0 };
         all[3 + i] = spread(single, Q_SHORT_DOUBLE[i]);
         i += 1;
     }
     all
 };
+
+/// `q` in `eʳ = 1 + r + r² q(r)` for `|r| <= ln 2 / 16`, made by `tools/exp.py`: degree 2, error 2^-32.4 of `eʳ`.
+const Q_SINGLE: [f32; 3] = [0.5, 0.16668029, 0.04166895];
+/// `α 2^(j/8)`. That α, which makes them `f32` numbers, is in every exponential and leaves with the division.
+static FACTORS: Eighths = Eighths::new(EIGHTHS, 0);
+/// 1.5 · 2²³: numbers beside it are integers.
+const LARGE: f64 = 12_582_912.0;
 
 impl Constants {
     #[inline(always)]
@@ -96,7 +106,7 @@ impl Constants {
                 |i| self.get(3 + i, s),
             );
         }
-        let degree = Q_SHORT_SINGLE.len() - 1;
+        let degree = Q_SINGLE.len() - 1;
         let mut sum = self.get(3 + degree, s);
         for i in (0..degree).rev() {
             sum = sum.mul_add(s, self.get(3 + i, s));
@@ -115,7 +125,7 @@ pub(crate) struct Origin<V> {
     pub(crate) floor: V,
     /// The binary exponent `K`.
     pub(crate) exponent: V,
-    /// The lift without `K`.
+    /// The lift without `K`; of `f32` in [`STEPS`], beside [`LARGE`].
     pub(crate) offset: V,
 }
 
@@ -132,6 +142,7 @@ impl<V: Lane> Origin<V> {
             distance.at_least(-limit).at_most(limit).split_scale(top.splat(LOG2_E), 0);
         let floor = (exponent - depth::<V::Elem>()) * LN_2;
         let offset = -exponent + f64::from(LIFT);
+        let offset = if V::SINGLE { offset * f64::from(STEPS) + LARGE } else { offset };
         Self { constants, shift, floor, exponent, offset }
     }
 
@@ -174,7 +185,8 @@ fn of_first<S: Simd, V: LaneIo<S>>(simd: S, v: V) -> V {
     V::fill(simd, all[0])
 }
 
-/// `e^x · 2^LIFT` relative to the origin: `(1 + p) · scale`, with a power of two as scale.
+/// `e^x · 2^LIFT` relative to the origin: `(1 + p) · scale`, with a power of two (`f64`) or α times an eighth of
+/// one (`f32`) as scale.
 #[derive(Clone, Copy)]
 pub(crate) struct Exp<V> {
     /// The product, rounded.
@@ -223,8 +235,7 @@ impl<V: Lane> Exp<V> {
 }
 
 /// The exponential of `x + x_low`; `high` has a relative error below 1.1 · 2^-24 (f32) or 2^-53
-/// (f64), what it and [`Exp::without`] make together one below 2^-25.5 or 2^-54.4, nearly all of it the
-/// rounding of `p`. `-∞` gives a number whose quotient rounds to zero.
+/// (f64), what it and [`Exp::without`] make together one below 2^-27 (factors, `s` and `p`) or 2^-54.4 (`p`). `-∞` gives a number whose quotient rounds to zero.
 #[inline(always)]
 pub(crate) fn exp<V: Lane>(x: V, x_low: Option<V>, origin: Origin<V>) -> Exp<V> {
     if V::IS_FUSED { inlined(x, x_low, origin) } else { called(x, x_low, &origin) }
@@ -254,8 +265,17 @@ fn inlined<V: Lane>(x: V, x_low: Option<V>, origin: Origin<V>) -> Exp<V> {
         }
     };
     let constants = origin.constants;
+    if V::SINGLE {
+        let shifted = x.mul_add(constants.get(0, x), origin.offset);
+        let k = shifted - origin.offset;
+        // Exact: both terms are multiples of 2^-28, and the difference is below 2^-4.
+        let r = k.neg_mul_add(constants.get(1, x), x);
+        let r = if let Some(x_low) = x_low { r + x_low } else { r };
+        let s = k.mul_add(constants.get(2, x), r);
+        return Exp::new((s * s).mul_add(constants.q(s, s), s), shifted.scale_by_eighths(&FACTORS));
+    }
     let (k, scale) = x.split_scale_by(constants.get(0, x), origin.offset);
-    // Exact: both terms are multiples of 2^-25 (f64: 2^-54), and the difference is below ½.
+    // Exact: both terms are multiples of 2^-54, and the difference is below ½.
     let r = k.neg_mul_add(constants.get(1, x), x);
     let mut rest = k * constants.get(2, x);
     if let Some(x_low) = x_low {

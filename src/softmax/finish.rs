@@ -64,8 +64,9 @@ pub(crate) fn crowned<S: Simd, A: Element, I: Input<A>>(
     top: A::Lanes<S>,
     origin: Origin<A::Lanes<S>>,
 ) -> Option<A::Lanes<S>> {
-    // The exponential of the largest element is below √2 (1 + 2^-20).
-    let bound = total.first.high.splat(1.4143 / LOWER);
+    // The exponential of the largest element is below √2 (1 + 2^-20), that of `f32` times α.
+    let bound =
+        total.first.high.splat(if const { single::<A>() } { 1.5383 } else { 1.4143 } / LOWER);
     let possible = total.first.high.lt(bound).any();
     if !(possible | (single::<A>() && total.rest.high.lt(bound).any())) {
         return None;

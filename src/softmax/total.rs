@@ -15,7 +15,7 @@ use crate::math::Pair;
 /// More lanes than any vector has.
 pub(crate) const WIDEST: usize = 16;
 
-/// Larger than any term: those are below `1.5 · 2^LIFT`.
+/// Larger than any term: those are below `1.55 · 2^LIFT`.
 pub(crate) const BIAS: f64 = 2.0 / LOWER;
 
 /// A running sum in each lane: of all elements, or of all but the largest.
