@@ -76,6 +76,14 @@ pub(crate) trait Op: Copy + Send + Sync {
     }
     /// `op(x)` in fresh memory.
     fn collect<A: Element>(self, job: Job, x: &[A]) -> Vec<A> {
+        if const { Self::IS_PLAIN } && size_of_val(x) <= PLAIN_MAX {
+            return plain::collect(self, x);
+        }
+        if x.len() <= const { if Self::CHEAP { COPY_CHEAP } else { COPY_MAX } } {
+            let mut out = x.to_vec();
+            self.assign(job, x, &mut out);
+            return out;
+        }
         if Self::CHEAP {
             elementwise::collect(job, self, x)
         } else {
@@ -145,17 +153,8 @@ pub(crate) fn map<A: Element, D: Dimension, O: Op>(op: O, x: &ArrayRef<A, D>) ->
     if x.len() <= COLLECT_MAX
         && let Some(run) = x.as_slice()
     {
-        if const { O::IS_PLAIN } && size_of_val(run) <= PLAIN_MAX {
-            return layout::shaped_as(x, plain::collect(op, run));
-        }
-        let job = Job::new();
-        let out = if run.len() <= if O::CHEAP { COPY_CHEAP } else { COPY_MAX } {
-            let mut out = run.to_vec();
-            op.assign(job, run, &mut out);
-            out
-        } else {
-            op.collect(job, run)
-        };
+        let is_plain = const { O::IS_PLAIN } && size_of_val(run) <= PLAIN_MAX;
+        let out = if is_plain { plain::collect(op, run) } else { op.collect(Job::new(), run) };
         return layout::shaped_as(x, out);
     }
     let mut out = new_like(x);

@@ -29,8 +29,9 @@ const TAIL_POWER: [f64; 7] = [
 
 /// `α 2^(j/8)`.
 static FACTORS: Eighths = Eighths::new(EIGHTHS, OFFSET);
-/// `2 ln (e^(a²/2) Φ(−a) / α) − m ln 2 / 4 = C + d (p₀ + d p(d))` with `d = a − c`, for `f32`: a column for each octave of
-/// `a² + SHIFT`, in it `c`, `m`, `C`, `p₀` and the coefficients of `p`, made by `tools/gelu.py`. Half of the error is 2^-27.0.
+/// `2 ln (e^(a²/2) Φ(−a) / α) − m ln 2 / 4 = C + d (p₀ + d p(d))` with `d = a − c`, for `a` in `[0, 14.4]` in `f32`: a
+/// column for each octave of `a² + SHIFT`, in it `c`, `m`, `C`, `p₀` and the coefficients of `p`, made by `tools/gelu.py`.
+/// The exponent, which is half of this, has an error of 2^-27.0.
 const TAIL_SINGLE: [[f32; 8]; 9] = [
     [1.0625, 2.0625, 3.1875, 4.625, 6.6875, 9.75, 12.8125, 0.25],
     [-16.0, -22.0, -26.0, -30.0, -34.0, -38.0, -41.0, -10.0],

@@ -235,7 +235,8 @@ impl<V: Lane> Exp<V> {
 }
 
 /// The exponential of `x + x_low`; `high` has a relative error below 1.1 · 2^-24 (f32) or 2^-53
-/// (f64), what it and [`Exp::without`] make together one below 2^-27 (factors, `s` and `p`) or 2^-54.4 (`p`). `-∞` gives a number whose quotient rounds to zero.
+/// (f64), what it and [`Exp::without`] make together one below 2^-27 (the factors, `s` and `p`) or 2^-54.4 (`p`).
+/// `-∞` gives a number whose quotient rounds to zero.
 #[inline(always)]
 pub(crate) fn exp<V: Lane>(x: V, x_low: Option<V>, origin: Origin<V>) -> Exp<V> {
     if V::IS_FUSED { inlined(x, x_low, origin) } else { called(x, x_low, &origin) }
