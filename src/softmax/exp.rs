@@ -5,6 +5,9 @@
 //! softmaxes up to 65 ULP, never happens. Lanes whose maximum is so large that `k ln 2` would lose
 //! digits are shifted by it; then `x − max` is exact wherever the result is not zero, because both
 //! are within a factor of two of each other.
+//!
+//! For `f32` the scaling is by eighths of powers of two, whose eight factors come from a table: `r` is so small that a
+//! short polynomial and no second part of it are enough.
 
 use core::f64::consts::{LN_2, LOG2_E};
 
