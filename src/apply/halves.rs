@@ -15,7 +15,7 @@ use crate::lane::{Doubles, Job, Lane, LaneIo};
 /// Vectors between the halves where registers are too few to keep what lies between.
 const STAGE: usize = 4;
 
-/// Whether `op` has halves for these elements where registers are few.
+/// Whether `op` has halves for these elements, besides those that [stay in registers](are_in_registers).
 pub(super) const fn are_there<A: Element, O: Op, S: Simd>() -> bool {
     let some = match O::HALVED {
         Halved::No | Halved::Single => false,

@@ -153,6 +153,7 @@ pub(crate) fn map<A: Element, D: Dimension, O: Op>(op: O, x: &ArrayRef<A, D>) ->
     if x.len() <= COLLECT_MAX
         && let Some(run) = x.as_slice()
     {
+        // Asked here too, before a level is chosen, which plain formulas do without.
         let is_plain = const { O::IS_PLAIN } && size_of_val(run) <= PLAIN_MAX;
         let out = if is_plain { plain::collect(op, run) } else { op.collect(Job::new(), run) };
         return layout::shaped_as(x, out);

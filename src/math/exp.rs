@@ -47,6 +47,9 @@ static Q_SHORT: Table<5, 10> = Table::new(Q_SHORT_SINGLE, Q_SHORT_DOUBLE);
 pub(crate) const EIGHTHS: [f32; 8] =
     [1.0877149, 1.1861615, 1.2935183, 1.4105917, 1.5382612, 1.6774857, 1.8293111, 1.9948779];
 
+/// 1.5 · 2²³: sums of it and an `f32` number are rounded to integers, which their lowest bits hold.
+pub(crate) const LARGE: f32 = 12_582_912.0;
+
 /// `eˣ = (1 + p + low) · 2^k` with `2^k = scale · 2^-offset`; `1 + p` is in about `[0.7, 1.42]`.
 #[derive(Clone, Copy)]
 pub(crate) struct Split<V> {

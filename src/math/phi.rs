@@ -1,7 +1,7 @@
 //! The tail of the normal distribution, `Φ(−a)` for `a >= 0`, and GELU.
 
 use super::Pair;
-use super::exp::{EIGHTHS, split_careful};
+use super::exp::{EIGHTHS, LARGE, split_careful};
 use super::poly::{double, horner, monic, paired};
 use crate::lane::{Eighths, Half, Lane, Mask, Octaves};
 
@@ -120,8 +120,6 @@ static SECOND_HALF: Octaves<1> = {
     }
     Octaves(shifted)
 };
-/// 1.5 · 2²³: numbers beside it are integers.
-const LARGE: f32 = 12_582_912.0;
 /// `h` in `e^(v/2) = 1 + v h(v)` for `|v| <= 0.16`: terms of the series.
 const POWER_SINGLE: [f32; 4] = [0.5, 0.125, 1.0 / 48.0, 1.0 / 384.0];
 

@@ -15,7 +15,7 @@ use fearless_simd::Simd;
 
 use super::total::WIDEST;
 use crate::lane::{Eighths, Lane, LaneIo};
-use crate::math::exp::{EIGHTHS, Q_SHORT_DOUBLE};
+use crate::math::exp::{EIGHTHS, LARGE, Q_SHORT_DOUBLE};
 use crate::math::poly::by_squares;
 
 /// Exponentials are kept times `2^LIFT`, so that those down to the smallest subnormal quotient are
@@ -81,8 +81,6 @@ static CONSTANTS: [Spread; 13] = {
 const Q_SINGLE: [f32; 3] = [0.5, 0.16668029, 0.04166895];
 /// `α 2^(j/8)`. That α, which makes them `f32` numbers, is in every exponential and leaves with the division.
 static FACTORS: Eighths = Eighths::new(EIGHTHS, 0);
-/// 1.5 · 2²³: numbers beside it are integers.
-const LARGE: f64 = 12_582_912.0;
 
 impl Constants {
     #[inline(always)]
@@ -145,7 +143,7 @@ impl<V: Lane> Origin<V> {
             distance.at_least(-limit).at_most(limit).split_scale(top.splat(LOG2_E), 0);
         let floor = (exponent - depth::<V::Elem>()) * LN_2;
         let offset = -exponent + f64::from(LIFT);
-        let offset = if V::SINGLE { offset * f64::from(STEPS) + LARGE } else { offset };
+        let offset = if V::SINGLE { offset * f64::from(STEPS) + f64::from(LARGE) } else { offset };
         Self { constants, shift, floor, exponent, offset }
     }
 
