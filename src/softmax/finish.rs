@@ -53,6 +53,12 @@ pub(crate) fn largest<S: Simd, A: Element, I: Input<A>>(
     Total::of(exp(value, low, origin))
 }
 
+/// Sums from here on have no element that is all of them: the exponential of the largest is below √2 (1 + 2^-20), that of
+/// `f32` times α.
+pub(crate) const fn crowned_below<A>() -> f64 {
+    if single::<A>() { 1.5383 / LOWER } else { 1.4143 / LOWER }
+}
+
 /// 1 in lanes whose largest element is all of the sum but less than a quarter of an ULP: its
 /// softmax is 1, and the quotient of a rounded and an exact exponential may be just below. Nothing
 /// where there is no such lane.
@@ -64,9 +70,7 @@ pub(crate) fn crowned<S: Simd, A: Element, I: Input<A>>(
     top: A::Lanes<S>,
     origin: Origin<A::Lanes<S>>,
 ) -> Option<A::Lanes<S>> {
-    // The exponential of the largest element is below √2 (1 + 2^-20), that of `f32` times α.
-    let bound =
-        total.first.high.splat(if const { single::<A>() } { 1.5383 } else { 1.4143 } / LOWER);
+    let bound = total.first.high.splat(crowned_below::<A>());
     let possible = total.first.high.lt(bound).any();
     if !(possible | (single::<A>() && total.rest.high.lt(bound).any())) {
         return None;

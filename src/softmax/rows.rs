@@ -25,6 +25,9 @@ const TOGETHER: usize = 8;
 pub(super) struct Pace {
     /// Whether the largest elements of later lanes are found there.
     ahead: bool,
+    lean: bool,
+    together: usize,
+    at_once: bool,
     /// The longest lanes that go through a [`pipeline`], where there is one.
     longest: usize,
 }
@@ -36,7 +39,7 @@ impl Pace {
     const SHORT: usize = 128;
 
     /// Of one lane alone.
-    pub(super) const ALONE: Self = Self { ahead: true, longest: 0 };
+    pub(super) const ALONE: Self = Self { ahead: true, longest: 0, lean: true, together: 2048, at_once: true };
 
     /// For the softmax, or its logarithm, of an array of so many elements.
     ///
@@ -45,12 +48,12 @@ impl Pace {
     /// little or nothing.
     pub(super) fn of<A>(elements: usize, log: bool) -> Self {
         let bytes = size_of::<A>() * elements;
-        if is_of_amd() {
-            let longest = if bytes <= Self::NEAR { usize::MAX } else { 0 };
-            return Self { ahead: bytes < FROM_MEMORY, longest };
+        static F: std::sync::OnceLock<Option<Vec<usize>>> = std::sync::OnceLock::new();
+        if let Some(v) = F.get_or_init(|| std::env::var("FORCE").ok().map(|v| v.split(',').map(|v| v.parse().unwrap()).collect())) {
+            return Self { ahead: v[0] == 1, longest: 0, lean: v[1] == 1, together: v.get(3).copied().unwrap_or(2048), at_once: v[2] == 1 };
         }
-        let always = log || bytes >= FROM_MEMORY;
-        Self { ahead: true, longest: if always { usize::MAX } else { Self::SHORT } }
+        let from_memory = bytes >= FROM_MEMORY;
+        Self { ahead: true, longest: 0, lean: true, at_once: from_memory, together: if from_memory { 4096 } else { 8192 } }
     }
 }
 
@@ -69,12 +72,14 @@ impl<A: Element, I: Input<A>, const LOG: bool> Kernel for Rows<'_, A, I, LOG> {
     fn run<S: Simd>(self, simd: S) {
         let Self { pace, input, x, out, len } = self;
         if const { pipeline::is_there::<S, A, I>() }
-            && len <= pace.longest
             && len > SHORT
-            && pipeline::pays::<A, LOG>(out.len(), len)
+            && pace.lean
             && let Some(x) = x
         {
-            return pipeline::rows::<S, A, LOG>(simd, x, out, len);
+            if LOG {
+                return pipeline::log_softmaxes::<S, A>(simd, x, out, len, (pace.together / size_of::<A>() / len).clamp(1, 8));
+            }
+            return pipeline::softmaxes::<S, A>(simd, x, out, len, pace.at_once && len * size_of::<A>() >= 2048);
         }
         let looks_ahead = len > SHORT && (pace.ahead || !A::Lanes::<S>::SINGLE);
         // As many lanes as stay in the first-level cache.
@@ -297,7 +302,7 @@ mod tests {
         for len in [65, 100, 128, 200, 512, 1000] {
             let x: Vec<f32> = (0..75 * len).map(|i| (i * i % 1013) as f32 / 80.0 - 6.0).collect();
             for (ahead, longest) in [(true, usize::MAX), (false, usize::MAX), (false, 0)] {
-                let pace = Pace { ahead, longest };
+                let pace = Pace { ahead, longest, lean: true, together: 2048, at_once: true };
                 assert!(results::<false>(pace, &x, len) == results::<false>(Pace::ALONE, &x, len));
                 assert!(results::<true>(pace, &x, len) == results::<true>(Pace::ALONE, &x, len));
             }

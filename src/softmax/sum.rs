@@ -128,6 +128,14 @@ pub(crate) fn first<V: Lane>(like: V, count: usize) -> V::Mask {
     like.row(&NUMBERS.0, &NUMBERS.1).lt(like.splat(count as f64))
 }
 
+/// The numbers with this one in lane `i`. In registers: a vector that is read where its lanes were written one by one
+/// waits for these writes, and so for all before them, which may go to memory.
+#[inline(always)]
+pub(super) fn with<S: Simd, V: LaneIo<S>>(simd: S, all: V, i: usize, value: V::Elem) -> V {
+    let here = all.row(&NUMBERS.0, &NUMBERS.1).eq(all.splat(i as f64));
+    V::select(here, V::fill(simd, value), all)
+}
+
 /// The sum over a chunk or a lane.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Sum<A> {

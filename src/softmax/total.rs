@@ -6,7 +6,7 @@
 use fearless_simd::Simd;
 
 use super::exp::{Exp, LOWER};
-use super::sum::mode;
+use super::sum::{mode, with};
 use super::wide::Wide;
 use crate::element::Element;
 use crate::lane::{Doubles, Lane, LaneIo};
@@ -112,6 +112,14 @@ impl<S: Simd> Total<S> {
     pub(crate) fn fill(simd: S, sum: Wide) -> Self {
         let pair = Pair { high: Doubles::fill(simd, sum.high), low: Doubles::fill(simd, sum.low) };
         Self { first: pair, rest: pair }
+    }
+
+    /// The sums with this one in lane `i` of the first eight.
+    #[inline(always)]
+    pub(super) fn with(self, simd: S, i: usize, sum: Wide) -> Self {
+        let Pair { high, low } = self.first;
+        let first = Pair { high: with(simd, high, i, sum.high), low: with(simd, low, i, sum.low) };
+        Self { first, ..self }
     }
 
     #[inline(always)]
