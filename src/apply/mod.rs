@@ -27,8 +27,6 @@ pub(crate) use self::elementwise::{copy_short, line_in};
 pub(crate) use self::lanes::{Strand, Walk, assert_axis};
 pub(crate) use self::layout::assert_same_shape;
 pub(crate) use self::layout::{new_like, to_owned};
-pub(crate) use self::panels::LINE;
-pub(crate) use self::place::{FROM_MEMORY, is_of_amd};
 pub use self::product::Affine;
 pub(crate) use self::tiles::{Columns, GROUPS, map_rows, read_rows, write_rows};
 

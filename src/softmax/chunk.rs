@@ -73,14 +73,15 @@ pub(crate) fn total<S: Simd, A: Element, I: Input<A>, const MODE: u8>(
             (ahead, beside),
         );
     }
-    let sum = rare_total::<S, A, I, MODE>(simd, input, x, len, out, peaks);
+    // Taken apart: put together in memory, a sum would be read from there before its parts have arrived.
+    let (Wide { high, low }, count) = rare_total::<S, A, I, MODE>(simd, input, x, len, out, peaks);
     if len > SHORT {
         for vector in ahead[..len].chunks_exact(A::WIDTH) {
             beside(A::Lanes::<S>::load(simd, vector));
         }
         beside(A::Lanes::<S>::load(simd, &ahead[len - A::WIDTH..len]));
     }
-    sum
+    (Wide { high, low }, count)
 }
 
 /// The same, with nothing beside, as a function of its own: in line, loops that hardly ever run would be half of
@@ -118,6 +119,7 @@ pub(super) fn rare_total<S: Simd, A: Element, I: Input<A>, const MODE: u8>(
     )
 }
 
+/// The same from an origin of one number in all lanes.
 #[inline(always)]
 fn total_from<S: Simd, A: Element, I: Input<A>, const MODE: u8>(
     simd: S,
@@ -126,78 +128,18 @@ fn total_from<S: Simd, A: Element, I: Input<A>, const MODE: u8>(
     out: &mut [A],
     top: A::Lanes<S>,
     origin: Origin<A::Lanes<S>>,
-    (ahead, mut beside): (&[A], impl FnMut(A::Lanes<S>)),
+    beside: (&[A], impl FnMut(A::Lanes<S>)),
 ) -> (Wide, f64) {
-    let width = A::WIDTH;
-    let zero = A::Lanes::<S>::fill(simd, A::zero());
-    let (x, ahead) = (&all[..len], &ahead[..len]);
-    let sum = if x.len() <= SHORT {
-        let (mut all_p, mut scales) = ([A::zero(); SHORT], [A::zero(); SHORT]);
-        let places = all_p.chunks_exact_mut(width).zip(scales.chunks_exact_mut(width));
-        for (i, (vector, (p, scale))) in x.chunks(width).zip(places).enumerate() {
-            let x = load_padded::<S, A>(simd, vector, A::neg_infinity());
-            let e = term::<S, A, I, MODE>(simd, input, x, top, origin);
-            let parts = e.parts();
-            parts.0.store(p);
-            parts.1.store(scale);
-            if const { MODE == mode::STORE } {
-                store_part::<S, A>(e.high, &mut out[i * width..][..vector.len()]);
-            }
-        }
-        total_in_order::<A, MODE>(&all_p[..x.len()], &scales[..x.len()])
+    let x = &all[..len];
+    let sum = if len <= SHORT {
+        short_total::<S, A, I, MODE>(simd, input, x, out, top, origin)
     } else {
-        let mut total = Total::zero(simd);
-        for (i, block) in x.chunks(BLOCK * width).enumerate() {
-            let start = i * BLOCK * width;
-            let mut accumulator = Accumulator::<_, MODE>::new(zero);
-            let (whole, vector) = block.split_at(block.len() / width * width);
-            let place = start..start + whole.len();
-            let vectors = whole.chunks_exact(width).zip(ahead[place.clone()].chunks_exact(width));
-            if const { MODE == mode::STORE } {
-                for ((vector, ahead), out) in vectors.zip(out[place].chunks_exact_mut(width)) {
-                    beside(A::Lanes::<S>::load(simd, ahead));
-                    let x = A::Lanes::<S>::load(simd, vector);
-                    let e = term::<S, A, I, MODE>(simd, input, x, top, origin);
-                    e.high.store(out);
-                    accumulator.add(e);
-                }
-            } else {
-                for (vector, ahead) in vectors {
-                    constants_stay_in_memory::<MODE>();
-                    beside(A::Lanes::<S>::load(simd, ahead));
-                    let x = A::Lanes::<S>::load(simd, vector);
-                    accumulator.add(term::<S, A, I, MODE>(simd, input, x, top, origin));
-                }
-            }
-            constants_stay_in_memory::<MODE>();
-            if !vector.is_empty() {
-                beside(A::Lanes::<S>::load(simd, &ahead[len - width..]));
-                let at = len - vector.len();
-                let these = first(zero, vector.len());
-                let x = match all.get(at..at + width) {
-                    Some(more) => {
-                        let x = A::Lanes::<S>::load(simd, more);
-                        Lane::select(these, x, A::Lanes::<S>::fill(simd, A::neg_infinity()))
-                    }
-                    None => load_padded::<S, A>(simd, vector, A::neg_infinity()),
-                };
-                let e = term::<S, A, I, MODE>(simd, input, x, top, origin);
-                if const { MODE == mode::STORE } {
-                    match out.get_mut(at..at + width) {
-                        Some(out) => e.high.store(out),
-                        None => store_part::<S, A>(e.high, &mut out[at..len]),
-                    }
-                }
-                accumulator.add(e.only(these));
-            }
-            total = total.plus::<A>(accumulator.total());
-        }
-        total.fold::<A>()
+        long_total::<S, A, I, MODE>(simd, input, (all, len), out, top, origin, beside)
     };
     if const { MODE != mode::COUNT } {
         return (sum, 0.0);
     }
-    let vectors = x.chunks_exact(width);
+    let vectors = x.chunks_exact(A::WIDTH);
     let key = each::<S, A>(top)[0];
     let mut rest = 0.0;
     for &x in vectors.remainder() {
@@ -208,4 +150,92 @@ fn total_from<S: Simd, A: Element, I: Input<A>, const MODE: u8>(
         rest += count.to_f64();
     }
     (sum, rest)
+}
+
+/// Of at most [`SHORT`] elements.
+#[inline(always)]
+fn short_total<S: Simd, A: Element, I: Input<A>, const MODE: u8>(
+    simd: S,
+    input: I,
+    x: &[A],
+    out: &mut [A],
+    top: A::Lanes<S>,
+    origin: Origin<A::Lanes<S>>,
+) -> Wide {
+    let width = A::WIDTH;
+    let (mut all_p, mut scales) = ([A::zero(); SHORT], [A::zero(); SHORT]);
+    let places = all_p.chunks_exact_mut(width).zip(scales.chunks_exact_mut(width));
+    for (i, (vector, (p, scale))) in x.chunks(width).zip(places).enumerate() {
+        let x = load_padded::<S, A>(simd, vector, A::neg_infinity());
+        let e = term::<S, A, I, MODE>(simd, input, x, top, origin);
+        let parts = e.parts();
+        parts.0.store(p);
+        parts.1.store(scale);
+        if const { MODE == mode::STORE } {
+            store_part::<S, A>(e.high, &mut out[i * width..][..vector.len()]);
+        }
+    }
+    total_in_order::<A, MODE>(&all_p[..x.len()], &scales[..x.len()])
+}
+
+/// Of more than [`SHORT`] elements.
+#[inline(always)]
+pub(super) fn long_total<S: Simd, A: Element, I: Input<A>, const MODE: u8>(
+    simd: S,
+    input: I,
+    (all, len): (&[A], usize),
+    out: &mut [A],
+    top: A::Lanes<S>,
+    origin: Origin<A::Lanes<S>>,
+    (ahead, mut beside): (&[A], impl FnMut(A::Lanes<S>)),
+) -> Wide {
+    let width = A::WIDTH;
+    let zero = A::Lanes::<S>::fill(simd, A::zero());
+    let lowest = A::Lanes::<S>::fill(simd, A::neg_infinity());
+    let (mut total, mut at) = (Total::zero(simd), 0);
+    let (tail, whole) = (len % width, len - len % width);
+    while at < len {
+        let mut accumulator = Accumulator::<_, MODE>::new(zero);
+        let place = at..whole.min(at + BLOCK * width);
+        at = place.end;
+        let (xs, aheads) = (&all[..whole][place.clone()], &ahead[..whole][place.clone()]);
+        if const { MODE == mode::STORE } {
+            let outs = &mut out[..whole][place];
+            let vectors = xs.chunks_exact(width).zip(aheads.chunks_exact(width));
+            for ((x, ahead), out) in vectors.zip(outs.chunks_exact_mut(width)) {
+                beside(A::Lanes::<S>::load(simd, ahead));
+                let x = A::Lanes::<S>::load(simd, x);
+                let e = term::<S, A, I, MODE>(simd, input, x, top, origin);
+                e.high.store(out);
+                accumulator.add(e);
+            }
+        } else {
+            for (x, ahead) in xs.chunks_exact(width).zip(aheads.chunks_exact(width)) {
+                constants_stay_in_memory::<MODE>();
+                beside(A::Lanes::<S>::load(simd, ahead));
+                let x = A::Lanes::<S>::load(simd, x);
+                accumulator.add(term::<S, A, I, MODE>(simd, input, x, top, origin));
+            }
+        }
+        constants_stay_in_memory::<MODE>();
+        if tail > 0 && at == whole {
+            beside(A::Lanes::<S>::load(simd, &ahead[len - width..len]));
+            let these = first(zero, tail);
+            let x = match all.get(at..at + width) {
+                Some(more) => Lane::select(these, A::Lanes::<S>::load(simd, more), lowest),
+                None => load_padded::<S, A>(simd, &all[at..len], A::neg_infinity()),
+            };
+            let e = term::<S, A, I, MODE>(simd, input, x, top, origin);
+            if const { MODE == mode::STORE } {
+                match out.get_mut(at..at + width) {
+                    Some(out) => e.high.store(out),
+                    None => store_part::<S, A>(e.high, &mut out[at..len]),
+                }
+            }
+            accumulator.add(e.only(these));
+            at = len;
+        }
+        total = total.plus::<A>(accumulator.total());
+    }
+    total.fold::<A>()
 }

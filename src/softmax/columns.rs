@@ -7,7 +7,7 @@ use super::exp::{Constants, exp};
 use super::finish::{crown, crowned, inverse, largest, logarithm, nearest, quotient};
 use super::input::Input;
 use super::lane::difference;
-use super::rows::{Pace, Rows};
+use super::rows::Rows;
 use super::stream::{shares, stream, width};
 use super::sum::{Sum, chunk, each, is_shifted, mode, origin, suffices};
 use super::tile::{Groups, logarithms, quotients, totals};
@@ -21,8 +21,8 @@ use crate::lane::{Job, Kernel, Lane, LaneIo, run, run_fused};
 pub(super) struct Along<I, const LOG: bool> {
     pub(super) job: Job,
     pub(super) input: I,
-    /// Of rows.
-    pub(super) pace: Pace,
+    /// Whether the whole array [`is_far`](super::rows::is_far).
+    pub(super) far: bool,
 }
 
 impl<A: Element, I: Input<A>, const LOG: bool> Columns<A> for Along<I, LOG> {
@@ -39,8 +39,8 @@ impl<A: Element, I: Input<A>, const LOG: bool> Columns<A> for Along<I, LOG> {
         if len > chunk::<A>() || !self.job.is_fused() {
             return false;
         }
-        let Self { job, input, pace } = *self;
-        run_fused(job, Rows::<'_, A, I, LOG> { pace, input, x, out, len });
+        let Self { job, input, far } = *self;
+        run_fused(job, Rows::<'_, A, I, LOG> { input, x, out, len, far });
         true
     }
 

@@ -2,7 +2,7 @@
 //! program that uses it: nothing here is generic.
 
 use super::input::{Plain, Scale};
-use super::rows::Pace;
+use super::rows::is_far;
 use super::{SoftmaxStats, columns, lane, logsumexp};
 use crate::apply::Columns;
 use crate::lane::Job;
@@ -48,13 +48,13 @@ macro_rules! loops {
                     factor: Option<f64>,
                     elements: usize,
                 ) -> Box<dyn Columns<$elem>> {
-                    let (pace, input) = (Pace::of::<$elem>(elements, factor.is_none()), Plain);
+                    let (far, input) = (is_far::<$elem>(elements), Plain);
                     match factor {
-                        None => Box::new(columns::Along::<_, true> { job, input, pace }),
-                        Some(1.0) => Box::new(columns::Along::<_, false> { job, input, pace }),
+                        None => Box::new(columns::Along::<_, true> { job, input, far }),
+                        Some(1.0) => Box::new(columns::Along::<_, false> { job, input, far }),
                         Some(factor) => {
                             let input = Scale::new(factor);
-                            Box::new(columns::Along::<_, false> { job, input, pace })
+                            Box::new(columns::Along::<_, false> { job, input, far })
                         }
                     }
                 }

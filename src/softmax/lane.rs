@@ -6,7 +6,7 @@ use super::exp::{Constants, Origin, exp};
 use super::finish::{crowned, inverse, logarithm, quotient};
 use super::input::{Input, Plain};
 use super::max::{load_padded, store_part};
-use super::rows::{Pace, Rows};
+use super::rows::Rows;
 use super::sum::{SHORT, Sum, chunk, merged, mode, origin, share, suffices, sum_for_log, sums};
 use super::total::Total;
 use super::wide::{Wide, power_of_two};
@@ -25,8 +25,8 @@ pub(crate) fn softmax<A: Element, I: Input<A>>(job: Job, input: I, x: &[A], out:
         return;
     }
     if x.len() <= chunk::<A>() && job.is_fused() {
-        let (pace, len) = (Pace::ALONE, x.len());
-        return run_fused(job, Rows::<'_, A, I, false> { pace, input, x: Some(x), out, len });
+        let (x, len, far) = (Some(x), x.len(), false);
+        return run_fused(job, Rows::<'_, A, I, false> { input, x, out, len, far });
     }
     let mut sums = sums::<A, I, { mode::STORE }>(job, input, x, out);
     let sum = merged(&sums);
@@ -250,8 +250,8 @@ pub(crate) fn log_softmax<A: Element>(job: Job, x: &[A], out: &mut [A]) {
         return;
     }
     if x.len() <= chunk::<A>() && job.is_fused() {
-        let (pace, input, len) = (Pace::ALONE, Plain, x.len());
-        return run_fused(job, Rows::<'_, A, _, true> { pace, input, x: Some(x), out, len });
+        let (input, x, len, far) = (Plain, Some(x), x.len(), false);
+        return run_fused(job, Rows::<'_, A, _, true> { input, x, out, len, far });
     }
     let sum = sum_beside(job, x, out);
     let log = A::from_f64(run(job, Logarithm { sum }).value());

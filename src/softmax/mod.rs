@@ -47,7 +47,6 @@ mod lane;
 mod logsumexp;
 mod masked;
 mod max;
-mod pipeline;
 mod project;
 mod rows;
 mod stats;

@@ -1,272 +1,116 @@
-//! Lanes in one run of memory, a few at a time.
+//! Lanes in one run of memory, one after the other.
+//!
+//! Beside the sum of a lane the largest element of a later one is found, and a lane is finished after the sum of the next
+//! one, so that hardly anything waits for the end of a sum. Between the loops over elements there is as little as
+//! possible: all that an out-of-order core has to look through before it comes to the next loop.
 
 use fearless_simd::Simd;
 
-use super::chunk::{Peaks, total};
+use super::chunk::{Peaks, long_total, rare_total, total};
 use super::exp::Constants;
-use super::finish::{crowned, inverse, largest, logarithm, nearest, quotient};
+use super::finish::{crowned, crowned_below, inverse, largest, logarithm, nearest, quotient};
 use super::input::Input;
 use super::lane::{crown_all, difference, map, overwrite};
 use super::max::{max, of_vector};
-use super::pipeline;
-use super::sum::{SHORT, chunk, each, mode, origin, suffices};
-use super::total::{Total, WIDEST};
+use super::sum::{SHORT, each, mode, origin, suffices, with};
+use super::total::Total;
 use super::wide::Wide;
-use crate::apply::{FROM_MEMORY, is_of_amd};
 use crate::element::Element;
 use crate::lane::{Kernel, Lane, LaneIo};
 
-/// Lanes that go through their stages together, at most as many as a vector has: while one waits for the last of
-/// a sum, the next adds, and the logarithms are taken of all at once.
+/// Lanes whose logarithms are taken at once, at most as many as any vector has.
 const TOGETHER: usize = 8;
+/// Bytes of such lanes, and of lanes that are copied before they are overwritten: with what comes after them they stay
+/// in the first-level cache.
+const GROUP: usize = 8 << 10;
+/// Bytes of an array up to which it stays in the caches together with its output.
+const NEAR: usize = 8 << 20;
+/// Bytes of a lane from which on one that is far from the caches is finished before the next is added: what has to be
+/// fetched meanwhile is little enough then.
+const LONG: usize = 2 << 10;
 
-/// What runs beside the sums of lanes. All gives the same bits.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Pace {
-    /// Whether the largest elements of later lanes are found there.
-    ahead: bool,
-    lean: bool,
-    together: usize,
-    at_once: bool,
-    /// The longest lanes that go through a [`pipeline`], where there is one.
-    longest: usize,
-}
-
-impl Pace {
-    /// Bytes of an array up to which it stays in the caches together with its output.
-    const NEAR: usize = 8 << 20;
-    /// Lanes of which a group leaves most of the first-level cache to a thread that shares the core.
-    const SHORT: usize = 128;
-
-    /// Of one lane alone.
-    pub(super) const ALONE: Self = Self { ahead: true, longest: 0, lean: true, together: 2048, at_once: true };
-
-    /// For the softmax, or its logarithm, of an array of so many elements.
-    ///
-    /// Processors of AMD read and write memory best in one stream each: beyond the caches a pipeline takes up to half
-    /// more time there, and so does reading ahead from memory. Those of Intel gain by a pipeline there, in the caches
-    /// little or nothing.
-    pub(super) fn of<A>(elements: usize, log: bool) -> Self {
-        let bytes = size_of::<A>() * elements;
-        static F: std::sync::OnceLock<Option<Vec<usize>>> = std::sync::OnceLock::new();
-        if let Some(v) = F.get_or_init(|| std::env::var("FORCE").ok().map(|v| v.split(',').map(|v| v.parse().unwrap()).collect())) {
-            return Self { ahead: v[0] == 1, longest: 0, lean: v[1] == 1, together: v.get(3).copied().unwrap_or(2048), at_once: v[2] == 1 };
-        }
-        let from_memory = bytes >= FROM_MEMORY;
-        Self { ahead: true, longest: 0, lean: true, at_once: from_memory, together: if from_memory { 4096 } else { 8192 } }
-    }
+/// Whether so many elements are read from and written to memory.
+pub(super) fn is_far<A>(elements: usize) -> bool {
+    size_of::<A>() * elements > NEAR
 }
 
 /// Lanes of at most a chunk, one after the other in `x`, or in `out` where there is none.
 pub(super) struct Rows<'a, A, I, const LOG: bool> {
-    pub(super) pace: Pace,
     pub(super) input: I,
     pub(super) x: Option<&'a [A]>,
     pub(super) out: &'a mut [A],
     pub(super) len: usize,
+    /// Whether they are part of an array that [`is_far`]. The bits are the same.
+    pub(super) far: bool,
 }
 
 impl<A: Element, I: Input<A>, const LOG: bool> Kernel for Rows<'_, A, I, LOG> {
     type Output = ();
     #[inline(always)]
     fn run<S: Simd>(self, simd: S) {
-        let Self { pace, input, x, out, len } = self;
-        if const { pipeline::is_there::<S, A, I>() }
-            && len > SHORT
-            && pace.lean
-            && let Some(x) = x
-        {
-            if LOG {
-                return pipeline::log_softmaxes::<S, A>(simd, x, out, len, (pace.together / size_of::<A>() / len).clamp(1, 8));
-            }
-            return pipeline::softmaxes::<S, A>(simd, x, out, len, pace.at_once && len * size_of::<A>() >= 2048);
-        }
-        let looks_ahead = len > SHORT && (pace.ahead || !A::Lanes::<S>::SINGLE);
-        // As many lanes as stay in the first-level cache.
-        let size = len * (chunk::<A>() / 2 / len).clamp(1, TOGETHER);
+        let Self { input, x, out, len, far } = self;
+        let bytes = size_of::<A>() * len;
+        let size = if x.is_some() { out.len() } else { len * (GROUP / bytes).max(1) };
         let mut copy = Vec::new();
-        let mut known = None;
-        for (i, out) in out.chunks_mut(size).enumerate() {
-            let (x, after) = match x {
-                Some(x) => x[i * size..].split_at(out.len()),
-                None => {
+        for out in out.chunks_mut(size) {
+            let x = x.unwrap_or_else(
+                #[inline(always)]
+                || {
                     copy.clear();
                     copy.extend_from_slice(out);
-                    (&*copy, &[][..])
-                }
-            };
-            let after = if looks_ahead { after } else { &[] };
-            let lanes = Lanes { x, after, len };
-            let tops = known.unwrap_or_else(
-                #[inline(always)]
-                || tops(simd, input, x, len),
+                    &copy
+                },
             );
-            let next = if LOG {
-                logarithms::<S, A, I>(simd, input, lanes, out, &tops)
+            if len <= SHORT {
+                short::<S, A, I, LOG>(simd, input, x, out, len);
+            } else if LOG {
+                let group = if far { GROUP / 2 } else { GROUP };
+                let together = (group / bytes).clamp(1, TOGETHER);
+                log_softmaxes::<S, A, I>(simd, input, x, out, len, together);
             } else {
-                quotients::<S, A, I>(simd, input, lanes, out, &tops)
-            };
-            known = (looks_ahead && !after.is_empty()).then_some(next);
+                softmaxes::<S, A, I>(simd, input, x, out, len, far && bytes >= LONG);
+            }
         }
     }
 }
 
-/// Some lanes, and what comes after them: of as many, their largest keys are found beside the sums, so that they
-/// are fetched while there is something else to do.
-#[derive(Clone, Copy)]
-struct Lanes<'a, A> {
-    x: &'a [A],
-    after: &'a [A],
+/// Lanes of at most [`SHORT`] elements.
+#[inline(always)]
+fn short<S: Simd, A: Element, I: Input<A>, const LOG: bool>(
+    simd: S,
+    input: I,
+    x: &[A],
+    out: &mut [A],
     len: usize,
-}
-
-impl<A: Element> Lanes<'_, A> {
-    /// The sum of the exponentials of lane `index`, which are stored in `out`, and the largest key of the lane as
-    /// many lanes further on as there are here, if there is one.
-    #[inline(always)]
-    fn total<S: Simd, I: Input<A>>(
-        self,
-        simd: S,
-        input: I,
-        index: usize,
-        out: &mut [A],
-        top: A,
-    ) -> (Wide, A) {
-        let Self { x, after, len } = self;
-        let x = &x[index * len..];
-        let ahead = after.get(index * len..(index + 1) * len).unwrap_or(&x[..len]);
-        let mut next = A::Lanes::<S>::fill(simd, A::neg_infinity());
+) {
+    for (x, out) in x.chunks_exact(len).zip(out.chunks_exact_mut(len)) {
+        let top = max(simd, input, x);
         let peaks = Peaks::alone(top);
-        let (sum, _) = total::<S, A, I, { mode::STORE }>(
-            simd,
-            input,
-            (x, len),
-            out,
-            peaks,
-            peaks.origin(simd, input),
-            (
-                ahead,
-                #[inline(always)]
-                |x| next = input.key(x).at_least(next),
-            ),
-        );
-        (sum, of_vector(next))
-    }
-}
-
-/// The largest key of each lane, one in each lane of a vector, which may have more.
-#[inline(always)]
-fn tops<S: Simd, A: Element, I: Input<A>>(simd: S, input: I, x: &[A], len: usize) -> [A; WIDEST] {
-    let mut tops = [A::zero(); WIDEST];
-    for (top, x) in tops.iter_mut().zip(x.chunks_exact(len)) {
-        *top = max(simd, input, x);
-    }
-    tops
-}
-
-/// A number for each lane, or that of the only lane everywhere: a vector made of pieces waits for their stores.
-#[inline(always)]
-fn one_each<S: Simd, A: Element>(simd: S, all: &[A; WIDEST], alone: bool) -> A::Lanes<S> {
-    if alone {
-        A::Lanes::<S>::fill(simd, all[0])
-    } else {
-        A::Lanes::<S>::load(simd, &all[..A::WIDTH])
-    }
-}
-
-/// The same of sums.
-#[inline(always)]
-fn totals<S: Simd>(simd: S, sums: &([f64; WIDEST], [f64; WIDEST]), alone: bool) -> Total<S> {
-    if alone {
-        Total::fill(simd, Wide { high: sums.0[0], low: sums.1[0] })
-    } else {
-        Total::load_parts(simd, &sums.0, &sums.1)
-    }
-}
-
-#[inline(always)]
-fn quotients<S: Simd, A: Element, I: Input<A>>(
-    simd: S,
-    input: I,
-    lanes: Lanes<'_, A>,
-    out: &mut [A],
-    tops: &[A; WIDEST],
-) -> [A; WIDEST] {
-    let constants = Constants::new();
-    let Lanes { x, len, .. } = lanes;
-    let mut next = [A::zero(); WIDEST];
-    let mut sums = [Wide::ZERO; TOGETHER];
-    for (i, start) in (0..x.len()).step_by(len).enumerate() {
-        (sums[i], next[i]) = lanes.total(simd, input, i, &mut out[start..], tops[i]);
-    }
-    for ((out, &top), &sum) in out.chunks_exact_mut(len).zip(tops).zip(&sums) {
-        let top = A::Lanes::<S>::fill(simd, top);
-        let origin = origin::<S, A, I>(simd, input, constants, top, top);
-        let total = Total::fill(simd, sum);
-        let inverse = inverse(total);
-        let crowned = crowned::<S, A, I>(simd, input, total, top, origin);
-        overwrite(
-            simd,
-            out,
+        let origin = peaks.origin(simd, input);
+        let nothing = (
+            x,
             #[inline(always)]
-            |t| quotient(t, inverse),
+            |_| (),
         );
-        if crowned.is_some() {
-            crown_all(out);
-        }
-    }
-    next
-}
-
-#[inline(always)]
-fn logarithms<S: Simd, A: Element, I: Input<A>>(
-    simd: S,
-    input: I,
-    lanes: Lanes<'_, A>,
-    out: &mut [A],
-    tops: &[A; WIDEST],
-) -> [A; WIDEST] {
-    let constants = Constants::new();
-    let Lanes { x, len, .. } = lanes;
-    let mut next = [A::zero(); WIDEST];
-    let alone = x.len() == len;
-    let all_tops = one_each::<S, A>(simd, tops, alone);
-    let all = origin::<S, A, I>(simd, input, constants, all_tops, all_tops);
-    let all = largest::<S, A, I>(simd, input, all_tops, all);
-    let largest = all.highs();
-    let mut sums = ([1.0; WIDEST], [0.0; WIDEST]);
-    let mut counts = [A::zero(); WIDEST];
-    for (i, start) in (0..x.len()).step_by(len).enumerate() {
-        let (mut sum, mut count) = (Wide::ZERO, 0.0);
-        if len > SHORT {
-            // Nobody reads what is stored, but then the output is in the cache: it is fetched beside the arithmetic.
-            (sum, next[i]) = lanes.total(simd, input, i, &mut out[start..], tops[i]);
-        }
-        if !suffices(sum, Wide::from(largest[i])) {
-            let (x, peaks) = ((&x[start..], len), Peaks::alone(tops[i]));
-            (sum, count) = total::<S, A, I, { mode::COUNT }>(
+        if !LOG {
+            let (sum, _) = total::<S, A, I, { mode::STORE }>(
                 simd,
                 input,
-                x,
-                &mut [],
+                (x, len),
+                out,
                 peaks,
-                peaks.origin(simd, input),
-                (
-                    x.0,
-                    #[inline(always)]
-                    |_| (),
-                ),
+                origin,
+                nothing,
             );
+            finish(simd, input, out, sum, top);
+            continue;
         }
-        (sums.0[i], sums.1[i], counts[i]) = (sum.high, sum.low, A::from_f64(count));
-    }
-    // The logarithms of all lanes at once.
-    let counts = one_each::<S, A>(simd, &counts, alone);
-    let logs = nearest(logarithm::<S, A>(totals(simd, &sums, alone), all, counts));
-    let logs = each::<S, A>(logs);
-    let lanes = x.chunks_exact(len).zip(out.chunks_exact_mut(len));
-    for ((x, out), (&top, &log)) in lanes.zip(tops.iter().zip(&logs)) {
-        let (top, log) = (A::Lanes::<S>::fill(simd, top), A::Lanes::<S>::fill(simd, log));
+        let top = A::Lanes::<S>::fill(simd, top);
+        let largest = largest::<S, A, I>(simd, input, top, origin);
+        let (sum, count) =
+            rare_total::<S, A, I, { mode::COUNT }>(simd, input, x, len, &mut [], peaks);
+        let count = A::Lanes::<S>::fill(simd, A::from_f64(count));
+        let log = nearest(logarithm::<S, A>(Total::fill(simd, sum), largest, count));
         map(
             simd,
             x,
@@ -275,37 +119,192 @@ fn logarithms<S: Simd, A: Element, I: Input<A>>(
             |x| difference(x, top, log),
         );
     }
-    next
+}
+
+/// The softmax of longer lanes.
+#[inline(always)]
+fn softmaxes<S: Simd, A: Element, I: Input<A>>(
+    simd: S,
+    input: I,
+    x: &[A],
+    out: &mut [A],
+    len: usize,
+    at_once: bool,
+) {
+    let mut top = max(simd, input, &x[..len]);
+    // Where a lane begins that is added, but not finished, its sum and its largest key.
+    let mut waiting = None;
+    let (mut rest, mut at) = (x, 0);
+    loop {
+        let ended = if rest.is_empty() {
+            waiting.take()
+        } else {
+            let ahead = rest.get(len..2 * len).unwrap_or(&rest[..len]);
+            let (sum, next) = add(simd, input, (rest, len), ahead, &mut out[at..], top);
+            let this = Some((at, sum, top));
+            (rest, at, top) = (&rest[len..], at + len, next);
+            if at_once { this } else { core::mem::replace(&mut waiting, this) }
+        };
+        if let Some((start, sum, top)) = ended {
+            finish(simd, input, &mut out[start..start + len], sum, top);
+        } else if waiting.is_none() {
+            return;
+        }
+    }
+}
+
+/// The logarithms of the softmax of longer lanes, of so many lanes at once.
+#[inline(always)]
+fn log_softmaxes<S: Simd, A: Element, I: Input<A>>(
+    simd: S,
+    input: I,
+    x: &[A],
+    out: &mut [A],
+    len: usize,
+    together: usize,
+) {
+    let size = together * len;
+    let zero = A::Lanes::<S>::fill(simd, A::zero());
+    let mut tops = zero;
+    for (i, lane) in x.chunks_exact(len).take(together).enumerate() {
+        tops = with(simd, tops, i, max(simd, input, lane));
+    }
+    let mut start = 0;
+    while start < x.len() {
+        let origin = origin::<S, A, I>(simd, input, Constants::new(), tops, tops);
+        let largest = largest::<S, A, I>(simd, input, tops, origin);
+        let (highs, each_top) = (largest.highs(), each::<S, A>(tops));
+        let (mut sums, mut counts) = (Total::fill(simd, Wide::ONE), zero);
+        let end = x.len().min(start + size);
+        let (mut i, mut at) = (0, start);
+        while at < end {
+            let lane = (&x[at..], len);
+            let ahead = lane.0.get(size..size + len).unwrap_or(&lane.0[..len]);
+            // Nobody reads what is stored, but then the output is in the cache: it is fetched beside the arithmetic.
+            let (mut sum, next) = add(simd, input, lane, ahead, &mut out[at..], each_top[i]);
+            tops = with(simd, tops, i, next);
+            if !suffices(sum, Wide::from(highs[i])) {
+                let peaks = Peaks::alone(each_top[i]);
+                let none = &mut [];
+                let counted =
+                    rare_total::<S, A, I, { mode::COUNT }>(simd, input, lane.0, len, none, peaks);
+                sum = counted.0;
+                counts = with(simd, counts, i, A::from_f64(counted.1));
+            }
+            sums = sums.with(simd, i, sum);
+            (i, at) = (i + 1, at + len);
+        }
+        let logs = each::<S, A>(nearest(logarithm::<S, A>(sums, largest, counts)));
+        (i, at) = (0, start);
+        while at < end {
+            let top = A::Lanes::<S>::fill(simd, each_top[i]);
+            let log = A::Lanes::<S>::fill(simd, logs[i]);
+            map(
+                simd,
+                &x[at..at + len],
+                &mut out[at..at + len],
+                #[inline(always)]
+                |x| difference(x, top, log),
+            );
+            (i, at) = (i + 1, at + len);
+        }
+        start = end;
+    }
+}
+
+/// The sum of the exponentials of a lane, the first `len` elements, which are stored, and the largest key of the lane
+/// ahead.
+#[inline(always)]
+fn add<S: Simd, A: Element, I: Input<A>>(
+    simd: S,
+    input: I,
+    (x, len): (&[A], usize),
+    ahead: &[A],
+    out: &mut [A],
+    top: A,
+) -> (Wide, A) {
+    let peaks = Peaks::alone(top);
+    let origin = peaks.origin(simd, input);
+    if I::PLAIN && origin.shift.is_some() {
+        let (sum, _) = rare_total::<S, A, I, { mode::STORE }>(simd, input, x, len, out, peaks);
+        return (sum, max(simd, input, ahead));
+    }
+    let origin = origin.of_first(simd);
+    let origin = if I::PLAIN { origin.without_shift() } else { origin };
+    let mut next = A::Lanes::<S>::fill(simd, A::neg_infinity());
+    let top = A::Lanes::<S>::fill(simd, top);
+    let beside = (
+        ahead,
+        #[inline(always)]
+        |x: A::Lanes<S>| next = input.key(x).at_least(next),
+    );
+    let x = (x, len);
+    let sum = long_total::<S, A, I, { mode::STORE }>(simd, input, x, out, top, origin, beside);
+    (sum, of_vector(next))
+}
+
+/// From exponentials and their sum to the softmax of a lane.
+#[inline(always)]
+fn finish<S: Simd, A: Element, I: Input<A>>(simd: S, input: I, lane: &mut [A], sum: Wide, top: A) {
+    let by = inverse(Total::fill(simd, sum));
+    overwrite(
+        simd,
+        lane,
+        #[inline(always)]
+        |t| quotient(t, by),
+    );
+    if sum.high < crowned_below::<A>() {
+        crown(simd, input, lane, sum, top);
+    }
+}
+
+/// Writes 1 where the largest element is all of the sum.
+#[cold]
+#[inline(never)]
+fn crown<S: Simd, A: Element, I: Input<A>>(simd: S, input: I, lane: &mut [A], sum: Wide, top: A) {
+    simd.vectorize(
+        #[inline(always)]
+        || {
+            let origin = Peaks::alone(top).origin(simd, input);
+            let (top, total) = (A::Lanes::<S>::fill(simd, top), Total::fill(simd, sum));
+            if crowned::<S, A, I>(simd, input, total, top, origin).is_some() {
+                crown_all(lane);
+            }
+        },
+    );
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Pace, Rows};
+    use super::Rows;
     use crate::lane::{Job, run_fused};
     use crate::softmax::input::Plain;
 
-    fn results<const LOG: bool>(pace: Pace, x: &[f32], len: usize) -> Vec<u32> {
-        let mut out = vec![7.0; x.len()];
-        run_fused(
-            Job::new(),
-            Rows::<_, _, LOG> { pace, input: Plain, x: Some(x), out: &mut out, len },
-        );
+    fn results<const LOG: bool>(x: &[f32], in_place: bool, len: usize, far: bool) -> Vec<u32> {
+        let mut out = if in_place { x.to_vec() } else { vec![7.0; x.len()] };
+        let x = (!in_place).then_some(x);
+        run_fused(Job::new(), Rows::<_, _, LOG> { input: Plain, x, out: &mut out, len, far });
         out.into_iter().map(f32::to_bits).collect()
     }
 
-    /// On every machine, whatever its processor would choose.
+    fn check<const LOG: bool>(x: &[f32], len: usize) {
+        let alone: Vec<u32> =
+            x.chunks(len).flat_map(|lane| results::<LOG>(lane, false, len, false)).collect();
+        for (in_place, far) in [(false, false), (false, true), (true, false), (true, true)] {
+            assert!(results::<LOG>(x, in_place, len, far) == alone, "{len} {in_place} {far}");
+        }
+    }
+
+    /// On every machine, whatever the size of the array.
     #[test]
-    fn every_pace_gives_the_same_bits() {
+    fn lanes_have_the_same_bits_alone_together_near_and_far() {
         if !Job::new().is_fused() {
             return;
         }
-        for len in [65, 100, 128, 200, 512, 1000] {
+        for len in [1, 10, 64, 65, 100, 128, 200, 512, 1000, 4000] {
             let x: Vec<f32> = (0..75 * len).map(|i| (i * i % 1013) as f32 / 80.0 - 6.0).collect();
-            for (ahead, longest) in [(true, usize::MAX), (false, usize::MAX), (false, 0)] {
-                let pace = Pace { ahead, longest, lean: true, together: 2048, at_once: true };
-                assert!(results::<false>(pace, &x, len) == results::<false>(Pace::ALONE, &x, len));
-                assert!(results::<true>(pace, &x, len) == results::<true>(Pace::ALONE, &x, len));
-            }
+            check::<false>(&x, len);
+            check::<true>(&x, len);
         }
     }
 }
