@@ -270,12 +270,26 @@ impl<A: Element, const LOG: bool> Stream<'_, '_, A, LOG> {
             );
             let top = at(simd, &known.tops, v);
             let mut count = top.splat(0.0);
+            // All of them before the first is stored: where rows are whole pages apart, a load behind a store of another
+            // row looks like one of what was stored, and waits. Without registers for that they are loaded one by one.
+            let early = const { MODE == mode::STORE && A::Lanes::<S>::HAS_ROOM };
+            let mut loaded = [top; N];
+            if early {
+                for (r, loaded) in loaded.iter_mut().enumerate() {
+                    let x = if let Some(xs) = xs { xs[r] } else { &*outs[r] };
+                    *loaded = A::Lanes::<S>::load(simd, &x[start..start + A::WIDTH]);
+                }
+            }
             for r in 0..N {
-                let x = match xs {
-                    Some(xs) => &xs[r][start..start + A::WIDTH],
-                    None => &outs[r][start..start + A::WIDTH],
+                let x = if early {
+                    loaded[r]
+                } else {
+                    let x = match xs {
+                        Some(xs) => &xs[r][start..start + A::WIDTH],
+                        None => &outs[r][start..start + A::WIDTH],
+                    };
+                    A::Lanes::<S>::load(simd, x)
                 };
-                let x = A::Lanes::<S>::load(simd, x);
                 let e = term::<S, A, Plain, MODE>(simd, Plain, x, top, origin);
                 if const { MODE == mode::STORE } {
                     e.high.store(&mut outs[r][start..start + A::WIDTH]);
