@@ -15,6 +15,7 @@ mod place;
 mod plain;
 mod product;
 mod tiles;
+mod transpose;
 
 use ndarray::{Array, ArrayRef, Dimension};
 

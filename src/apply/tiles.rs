@@ -5,9 +5,10 @@ use ndarray::{ArrayView, ArrayView1, ArrayView2, ArrayViewMut, ArrayViewMut2, Ax
 
 use super::lanes::WORTH;
 use super::parallel::{self, Tasks};
+use super::transpose::{Lanes, Turned, back_one_by_one, one_by_one};
 use crate::activation::Cost;
 use crate::element::Element;
-use crate::lane::{Job, Kernel, LaneIo, SQUARE, run};
+use crate::lane::{Job, LaneIo, run};
 
 /// A function of lanes side by side.
 pub trait Columns<A>: Sync {
@@ -296,36 +297,6 @@ pub(super) fn short<A: Element, D: Dimension>(
     }
 }
 
-/// `to` becomes the transpose of a matrix of `size`, both row by row.
-struct Transpose<'a, A> {
-    from: &'a [A],
-    size: (usize, usize),
-    to: &'a mut [A],
-}
-
-impl<A: Element> Kernel for Transpose<'_, A> {
-    type Output = ();
-    #[inline(always)]
-    fn run<S: Simd>(self, simd: S) {
-        let Self { from, size: (rows, columns), to } = self;
-        // The last squares may overlap those before.
-        for i in (0..rows).step_by(SQUARE) {
-            let i = i.min(rows - SQUARE);
-            for j in (0..columns).step_by(SQUARE) {
-                let j = j.min(columns - SQUARE);
-                let from = &from[i * columns + j..];
-                A::Lanes::<S>::turn(simd, from, columns, &mut to[j * rows + i..], rows);
-            }
-        }
-    }
-}
-
-/// Whether lanes of this length are transposed by shuffles: that gains a tenth of softmax's time in `f32` and nothing
-/// in `f64`.
-fn in_squares<A: Element>(len: usize) -> bool {
-    A::WIDTH == WIDEST && len >= SQUARE
-}
-
 fn short_lanes<A: Element, const WIDTH: usize>(
     f: &dyn Columns<A>,
     len: usize,
@@ -336,52 +307,22 @@ fn short_lanes<A: Element, const WIDTH: usize>(
     if out.len() < len * WIDTH / 2 {
         return false;
     }
-    let mut tiles = [[A::zero(); WIDTH]; SHORT];
+    let (job, group) = (f.job(), len * WIDTH);
+    let mut tiles = [[A::zero(); WIDTH]; SHORT + WIDEST];
     // As many tiles as fit.
-    let (tiles, group) = (&mut tiles[..SHORT / len * len], len * WIDTH);
-    for (i, out) in out.chunks_mut(SHORT / len * group).enumerate() {
-        let x = x.map_or(&*out, |x| &x[i * (SHORT / len * group)..][..out.len()]);
-        for (x, tile) in x.chunks(group).zip(tiles.chunks_exact_mut(len)) {
-            if x.len() == group {
-                if in_squares::<A>(len) {
-                    let to = tile.as_flattened_mut();
-                    run(f.job(), Transpose { from: x, size: (WIDTH, len), to });
-                    continue;
-                }
-                for j in 0..WIDTH {
-                    for (row, &value) in tile.iter_mut().zip(&x[j * len..(j + 1) * len]) {
-                        row[j] = value;
-                    }
-                }
-                continue;
-            }
-            for (j, lane) in x.chunks_exact(len).enumerate() {
-                for (row, &value) in tile.iter_mut().zip(lane) {
-                    row[j] = value;
-                }
-            }
+    let size = SHORT / len * group;
+    for (i, out) in out.chunks_mut(size).enumerate() {
+        let x = x.map_or(&*out, |x| &x[i * size..][..out.len()]);
+        let (count, tiles) = (out.len() / group, &mut tiles[..]);
+        let (whole, all) = (count * len, out.len().div_ceil(group) * len);
+        run(job, Turned { len, count, tiles, lanes: Lanes::From(x) });
+        if whole < all {
+            one_by_one(&x[whole * WIDTH..], &mut tiles[whole..all]);
         }
-        let used = out.len().div_ceil(group) * len;
-        f.groups(tiles[..used].as_flattened_mut(), len);
-        for (out, tile) in out.chunks_mut(group).zip(tiles.chunks_exact(len)) {
-            if out.len() == group {
-                if in_squares::<A>(len) {
-                    let from = tile.as_flattened();
-                    run(f.job(), Transpose { from, size: (len, WIDTH), to: out });
-                    continue;
-                }
-                for j in 0..WIDTH {
-                    for (row, value) in tile.iter().zip(&mut out[j * len..(j + 1) * len]) {
-                        *value = row[j];
-                    }
-                }
-                continue;
-            }
-            for (j, lane) in out.chunks_exact_mut(len).enumerate() {
-                for (row, value) in tile.iter().zip(lane) {
-                    *value = row[j];
-                }
-            }
+        f.groups(tiles[..all].as_flattened_mut(), len);
+        run(job, Turned { len, count, tiles, lanes: Lanes::To(out) });
+        if whole < all {
+            back_one_by_one(&tiles[whole..all], &mut out[whole * WIDTH..]);
         }
     }
     true

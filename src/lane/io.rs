@@ -18,6 +18,8 @@ pub trait LaneIo<S: Simd>: Lane + 'static {
     fn load_ends(simd: S, from: &[Self::Elem]) -> Self;
     /// Transposes a square of [`SQUARE`] rows, which begin `step` elements apart in `from`, and `to_step` in `to`.
     fn turn(simd: S, from: &[Self::Elem], step: usize, to: &mut [Self::Elem], to_step: usize);
+    /// The lanes of both in turn, the first half of them and the second.
+    fn zip(self, other: Self) -> (Self, Self);
     /// One vector into exactly [`WIDTH`](LaneIo::WIDTH) elements.
     fn store(self, to: &mut [Self::Elem]);
     /// The largest lane; where one is NaN, that or NaN.

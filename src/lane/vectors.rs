@@ -311,16 +311,21 @@ macro_rules! lanes {
             }
             #[inline(always)]
             fn turn(simd: S, from: &[$elem], step: usize, to: &mut [$elem], to_step: usize) {
-                let [a, b, c, d] = [0, 1, 2, 3].map(
-                    #[inline(always)]
-                    |i| $four::from_slice(simd, &from[i * step..][..SQUARE]),
-                );
+                // Not by `map`, which becomes a call where this is used twice.
+                let a = $four::from_slice(simd, &from[..SQUARE]);
+                let b = $four::from_slice(simd, &from[step..][..SQUARE]);
+                let c = $four::from_slice(simd, &from[2 * step..][..SQUARE]);
+                let d = $four::from_slice(simd, &from[3 * step..][..SQUARE]);
                 let (ac, bd) = (a.zip_low(c), b.zip_low(d));
                 let (ac_high, bd_high) = (a.zip_high(c), b.zip_high(d));
                 ac.zip_low(bd).store_slice(&mut to[..SQUARE]);
                 ac.zip_high(bd).store_slice(&mut to[to_step..][..SQUARE]);
                 ac_high.zip_low(bd_high).store_slice(&mut to[2 * to_step..][..SQUARE]);
                 ac_high.zip_high(bd_high).store_slice(&mut to[3 * to_step..][..SQUARE]);
+            }
+            #[inline(always)]
+            fn zip(self, other: Self) -> (Self, Self) {
+                (Self(self.0.zip_low(other.0)), Self(self.0.zip_high(other.0)))
             }
             #[inline(always)]
             fn store(self, to: &mut [$elem]) {
