@@ -1,7 +1,5 @@
 //! The maximum of a lane.
 
-use core::array;
-
 use fearless_simd::Simd;
 
 use super::input::Input;
@@ -17,13 +15,10 @@ pub(crate) fn max<S: Simd, A: Element, I: Input<A>>(simd: S, input: I, x: &[A]) 
     let mut top = [lowest; 4];
     let mut fours = x.chunks_exact(4 * A::WIDTH);
     for four in fours.by_ref() {
-        top = array::from_fn(
-            #[inline(always)]
-            |i| {
-                let x = A::Lanes::<S>::load(simd, &four[i * A::WIDTH..(i + 1) * A::WIDTH]);
-                input.key(x).at_least(top[i])
-            },
-        );
+        // Not by `from_fn`, which becomes a call where this is used often.
+        for (top, one) in top.iter_mut().zip(four.chunks_exact(A::WIDTH)) {
+            *top = input.key(A::Lanes::<S>::load(simd, one)).at_least(*top);
+        }
     }
     let mut ones = fours.remainder().chunks_exact(A::WIDTH);
     for one in ones.by_ref() {

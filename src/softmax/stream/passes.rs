@@ -276,7 +276,7 @@ impl<A: Element, const LOG: bool> Stream<'_, '_, A, LOG> {
             let mut loaded = [top; N];
             if early {
                 for (r, loaded) in loaded.iter_mut().enumerate() {
-                    let x = if let Some(xs) = xs { xs[r] } else { &*outs[r] };
+                    let x: &[A] = if let Some(xs) = xs { xs[r] } else { outs[r] };
                     *loaded = A::Lanes::<S>::load(simd, &x[start..start + A::WIDTH]);
                 }
             }
