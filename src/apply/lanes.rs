@@ -351,7 +351,10 @@ fn strand<A: Element, B>(
         (Some(x), _) => gather(x, &mut scratch.x),
         (None, Some(out)) => {
             scratch.x.clear();
-            scratch.x.extend(out.iter().copied());
+            match out.as_slice() {
+                Some(out) => scratch.x.extend_from_slice(out),
+                None => scratch.x.extend(out.iter().copied()),
+            }
             &scratch.x
         }
         (None, None) => &[],
