@@ -268,8 +268,8 @@ fn copy_row<A: Element>(row: ArrayView1<'_, A>, to: &mut [A; WIDEST_ROW]) {
     }
 }
 
-/// Lanes along the last axis of arrays in standard layout; returns whether these are, and so short
-/// that it was worth it.
+/// Lanes that are runs of memory, one after the other without gaps and in both arrays in the same order; returns whether
+/// they are, and so short that it was worth it.
 pub(super) fn short<A: Element, D: Dimension>(
     f: &dyn Columns<A>,
     axis: Axis,
@@ -277,15 +277,19 @@ pub(super) fn short<A: Element, D: Dimension>(
     out: &mut ArrayViewMut<'_, A, D>,
 ) -> bool {
     let len = out.len_of(axis);
-    if len == 0 || axis.index() + 1 != out.ndim() {
+    if len == 0 || len > 1 && out.strides()[axis.index()] != 1 {
         return false;
     }
-    let x = match x.map(|x| x.as_slice()) {
+    let in_order = |x: &ArrayView<'_, A, D>| {
+        let mut steps = x.strides().iter().zip(out.strides()).zip(out.shape());
+        steps.all(|((step, out_step), &len)| len < 2 || step == out_step)
+    };
+    let x = match x.map(|x| if in_order(x) { x.as_slice_memory_order() } else { None }) {
         Some(None) => return false,
         Some(x) => x,
         None => None,
     };
-    let Some(out) = out.as_slice_mut() else {
+    let Some(out) = out.as_slice_memory_order_mut() else {
         return false;
     };
     if len > SHORT {

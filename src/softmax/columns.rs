@@ -118,10 +118,11 @@ impl<A: Element, I: Input<A>> Kernel for Gather<'_, '_, A, I> {
                 x.store(&mut memory[(group * len + i) * A::WIDTH..][..A::WIDTH]);
             },
         );
-        tops.map(
-            #[inline(always)]
-            |top| each::<S, A>(top + 0.0),
-        )
+        let mut all = [[A::zero(); WIDEST]; GROUPS];
+        for (all, top) in all.iter_mut().zip(tops) {
+            *all = each::<S, A>(top + 0.0);
+        }
+        all
     }
 }
 

@@ -16,10 +16,9 @@ fn strand<A: Element>(lane: Strand<'_, A, ()>, out: A, f: impl Fn(&[A], &mut [A]
     let keep = |(&x, &keep)| if keep { x } else { A::neg_infinity() };
     let x: Vec<A> = lane.x.iter().zip(lane.mask).map(keep).collect();
     f(&x, lane.out);
+    // All are written: there is no jump to guess then.
     for (y, &keep) in lane.out.iter_mut().zip(lane.mask) {
-        if !keep {
-            *y = out;
-        }
+        *y = if keep { *y } else { out };
     }
 }
 
