@@ -11,7 +11,7 @@ const FAR_OFF: usize = 32 << 10;
 /// The same in place and where results go by way of a block: there [`fetch`] costs up to 7 % in the second-level cache.
 const FAR_OFF_IN_PLACE: usize = 512 << 10;
 /// Bytes of an output from which on memory holds up what takes little time.
-pub(crate) const FROM_MEMORY: usize = 32 << 20;
+const FROM_MEMORY: usize = 32 << 20;
 /// Cache lines that are fetched together.
 pub(super) const LINES: usize = 8;
 
@@ -64,7 +64,7 @@ impl<A: Element> Place<'_, A> {
 
 /// Whether the processor is one of AMD: SSE4a is theirs alone.
 #[inline]
-pub(crate) fn is_of_amd() -> bool {
+fn is_of_amd() -> bool {
     #[cfg(target_arch = "x86_64")]
     return std::is_x86_feature_detected!("sse4a");
     #[cfg(not(target_arch = "x86_64"))]
