@@ -1,6 +1,6 @@
 //! Rows of a large array give the bits that they give alone, whatever stands before and behind them.
 
-use ndarray::{Array1, ArrayView2, ArrayViewMut2, Axis};
+use ndarray::{Array1, Array3, ArrayView2, ArrayView3, ArrayViewMut2, Axis};
 use ndarray_activations::{Element, Level, prelude::*, with_level};
 
 /// Rows for every way through the loops: usual ones, one element that is nearly all of the sum, sums that are shifted
@@ -78,4 +78,47 @@ fn f32_rows_give_the_bits_that_they_give_alone() {
 #[test]
 fn f64_rows_give_the_bits_that_they_give_alone() {
     all::<f64>();
+}
+
+/// Lanes that are runs of memory but not along the last axis: in the same order in both arrays, in others, backwards.
+fn other_orders<A: Element>(len: usize) {
+    let (planes, rows) = (3, 40);
+    let x: Vec<A> = (0..planes * rows).flat_map(|r| row(r, len)).map(A::from_f64).collect();
+    let x = ArrayView3::from_shape((planes, rows, len), &x).unwrap();
+    let softmaxes = x.softmax(Axis(2));
+    let expected = softmaxes.mapv(|y| bits(&y));
+    for axes in [[0, 1, 2], [2, 0, 1], [1, 2, 0], [0, 2, 1], [2, 1, 0], [1, 0, 2]] {
+        let axis = Axis(axes.iter().position(|&axis| axis == 2).unwrap());
+        let same = expected.view().permuted_axes(axes);
+        let mut turned = x.permuted_axes(axes);
+        assert!(turned.softmax(axis).mapv(|y| bits(&y)) == same, "{len}: new, {axes:?}");
+        let mut out = x.to_owned();
+        turned.softmax_assign_into(axis, &mut out.view_mut().permuted_axes(axes));
+        assert!(out.mapv(|y| bits(&y)) == expected, "{len}: the same order, {axes:?}");
+        let mut out = Array3::<A>::zeros(turned.raw_dim());
+        turned.softmax_assign_into(axis, &mut out);
+        assert!(out.mapv(|y| bits(&y)) == same, "{len}: another order, {axes:?}");
+        let mut out = x.to_owned();
+        out.view_mut().permuted_axes(axes).softmax_inplace(axis);
+        assert!(out.mapv(|y| bits(&y)) == expected, "{len}: in place, {axes:?}");
+        let other = Axis((axis.index() + 1) % 3);
+        turned.invert_axis(other);
+        let mut out = x.to_owned().permuted_axes(axes);
+        out.invert_axis(other);
+        turned.softmax_assign_into(axis, &mut out);
+        out.invert_axis(other);
+        assert!(out.mapv(|y| bits(&y)) == same, "{len}: backwards, {axes:?}");
+    }
+}
+
+#[test]
+fn lanes_that_are_runs_of_memory_have_the_same_bits_in_any_order_of_axes() {
+    for level in Level::available() {
+        with_level(level, || {
+            for len in [1, 2, 5, 10, 16, 17, 33, 64, 65, 100] {
+                other_orders::<f32>(len);
+                other_orders::<f64>(len);
+            }
+        });
+    }
 }
