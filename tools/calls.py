@@ -6,8 +6,8 @@ A closure without `#[inline(always)]`, a function handed on by name (`map(x, mat
 instructions of the loop that calls them: every operation in them is a call, ten to forty times as slow, without a
 warning. What this prints should be empty.
 
-    cargo bench --no-run
-    tools/calls.py target/release/deps/elementwise-*
+    cargo bench --no-run                       # names the programs
+    tools/calls.py target/release/deps/softmax-HASH
 
 Needs objdump.
 """

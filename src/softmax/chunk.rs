@@ -198,6 +198,7 @@ pub(super) fn long_total<S: Simd, A: Element, I: Input<A>, const MODE: u8>(
         let mut accumulator = Accumulator::<_, MODE>::new(zero);
         let place = at..whole.min(at + BLOCK * width);
         at = place.end;
+        // Slices, not iterators: made before the branch, iterators would be in memory and looked at in every round.
         let (xs, aheads) = (&all[..whole][place.clone()], &ahead[..whole][place.clone()]);
         if const { MODE == mode::STORE } {
             let outs = &mut out[..whole][place];
