@@ -2,7 +2,9 @@
 //!
 //! Beside the sum of a lane the largest element of a later one is found, and a lane is finished after the sum of the next
 //! one, so that hardly anything waits for the end of a sum. Between the loops over elements there is as little as
-//! possible: all that an out-of-order core has to look through before it comes to the next loop.
+//! possible: all that an out-of-order core has to look through before it comes to the next loop. Long lanes from memory
+//! are finished at once, and the largest element of the next one is found in a loop of its own: many lines are fetched
+//! at the same time by one that does nothing else.
 
 use fearless_simd::Simd;
 
@@ -25,8 +27,7 @@ const TOGETHER: usize = 8;
 const GROUP: usize = 8 << 10;
 /// Bytes of an array up to which it stays in the caches together with its output.
 const NEAR: usize = 8 << 20;
-/// Bytes of a lane from which on one that is far from the caches is finished before the next is added: what has to be
-/// fetched meanwhile is little enough then.
+/// Bytes of a lane from which on one that is far from the caches is finished before the next is added.
 const LONG: usize = 2 << 10;
 
 /// Whether so many elements are read from and written to memory.
@@ -66,7 +67,8 @@ impl<A: Element, I: Input<A>, const LOG: bool> Kernel for Rows<'_, A, I, LOG> {
             } else if LOG {
                 let group = if far { GROUP / 2 } else { GROUP };
                 let together = (group / bytes).clamp(1, TOGETHER);
-                log_softmaxes::<S, A, I>(simd, input, x, out, len, together);
+                let apart = far && together == 1;
+                log_softmaxes::<S, A, I>(simd, input, x, out, len, together, apart);
             } else {
                 softmaxes::<S, A, I>(simd, input, x, out, len, far && bytes >= LONG);
             }
@@ -140,7 +142,7 @@ fn softmaxes<S: Simd, A: Element, I: Input<A>>(
             waiting.take()
         } else {
             let ahead = rest.get(len..2 * len).unwrap_or(&rest[..len]);
-            let (sum, next) = add(simd, input, (rest, len), ahead, &mut out[at..], top);
+            let (sum, next) = add(simd, input, (rest, len), ahead, &mut out[at..], top, at_once);
             let this = Some((at, sum, top));
             (rest, at, top) = (&rest[len..], at + len, next);
             if at_once { this } else { core::mem::replace(&mut waiting, this) }
@@ -162,6 +164,7 @@ fn log_softmaxes<S: Simd, A: Element, I: Input<A>>(
     out: &mut [A],
     len: usize,
     together: usize,
+    apart: bool,
 ) {
     let size = together * len;
     let zero = A::Lanes::<S>::fill(simd, A::zero());
@@ -181,7 +184,7 @@ fn log_softmaxes<S: Simd, A: Element, I: Input<A>>(
             let lane = (&x[at..], len);
             let ahead = lane.0.get(size..size + len).unwrap_or(&lane.0[..len]);
             // Nobody reads what is stored, but then the output is in the cache: it is fetched beside the arithmetic.
-            let (mut sum, next) = add(simd, input, lane, ahead, &mut out[at..], each_top[i]);
+            let (mut sum, next) = add(simd, input, lane, ahead, &mut out[at..], each_top[i], apart);
             tops = with(simd, tops, i, next);
             if !suffices(sum, Wide::from(highs[i])) {
                 let peaks = Peaks::alone(each_top[i]);
@@ -213,7 +216,7 @@ fn log_softmaxes<S: Simd, A: Element, I: Input<A>>(
 }
 
 /// The sum of the exponentials of a lane, the first `len` elements, which are stored, and the largest key of the lane
-/// ahead.
+/// ahead, found beside it or apart. (For `f64` apart is slower.)
 #[inline(always)]
 fn add<S: Simd, A: Element, I: Input<A>>(
     simd: S,
@@ -222,6 +225,7 @@ fn add<S: Simd, A: Element, I: Input<A>>(
     ahead: &[A],
     out: &mut [A],
     top: A,
+    apart: bool,
 ) -> (Wide, A) {
     let peaks = Peaks::alone(top);
     let origin = peaks.origin(simd, input);
@@ -231,15 +235,25 @@ fn add<S: Simd, A: Element, I: Input<A>>(
     }
     let origin = origin.of_first(simd);
     let origin = if I::PLAIN { origin.without_shift() } else { origin };
-    let mut next = A::Lanes::<S>::fill(simd, A::neg_infinity());
     let top = A::Lanes::<S>::fill(simd, top);
+    let lane = (x, len);
+    if size_of::<A>() == 4 && apart {
+        let nothing = (
+            x,
+            #[inline(always)]
+            |_| (),
+        );
+        let sum =
+            long_total::<S, A, I, { mode::STORE }>(simd, input, lane, out, top, origin, nothing);
+        return (sum, max(simd, input, ahead));
+    }
+    let mut next = A::Lanes::<S>::fill(simd, A::neg_infinity());
     let beside = (
         ahead,
         #[inline(always)]
         |x: A::Lanes<S>| next = input.key(x).at_least(next),
     );
-    let x = (x, len);
-    let sum = long_total::<S, A, I, { mode::STORE }>(simd, input, x, out, top, origin, beside);
+    let sum = long_total::<S, A, I, { mode::STORE }>(simd, input, lane, out, top, origin, beside);
     (sum, of_vector(next))
 }
 
