@@ -1,6 +1,6 @@
 //! Rows of a large array give the bits that they give alone, whatever stands before and behind them.
 
-use ndarray::{Array1, Array3, ArrayView2, ArrayView3, ArrayViewMut2, Axis};
+use ndarray::{Array1, Array2, Array3, ArrayView2, ArrayView3, ArrayViewMut2, Axis, Zip, s};
 use ndarray_activations::{Element, Level, prelude::*, with_level};
 
 /// Rows for every way through the loops: usual ones, one element that is nearly all of the sum, sums that are shifted
@@ -120,5 +120,98 @@ fn lanes_that_are_runs_of_memory_have_the_same_bits_in_any_order_of_axes() {
                 other_orders::<f64>(len);
             }
         });
+    }
+}
+
+/// One number for each lane: rows together, columns together, and lanes that are gathered one by one.
+fn reduced<A: Element>(len: usize) {
+    let (planes, rows) = (3, 41);
+    let x: Vec<A> = (0..planes * rows).flat_map(|r| row(r, len)).map(A::from_f64).collect();
+    let mut x = Array3::from_shape_vec((planes, rows, len), x).unwrap();
+    // Logarithms of probabilities, whose result is next to nothing.
+    for mut lane in x.slice_mut(s![.., ..;3, ..]).lanes_mut(Axis(2)) {
+        let log = lane.logsumexp(Axis(0))[()];
+        lane.mapv_inplace(|x| x - log);
+    }
+    let expected = Array2::from_shape_fn((planes, rows), |(i, j)| {
+        let apart = Array1::from_iter(x.slice(s![i, j, ..]).iter().flat_map(|&x| [x, x]));
+        bits(&apart.slice(s![..;2]).logsumexp(Axis(0))[()])
+    });
+    let check = |what: &str, logs: Array2<A>| {
+        assert!(logs.mapv(|y| bits(&y)) == expected, "{len}: {what}");
+    };
+    check("rows", x.logsumexp(Axis(2)));
+    check("rows, with softmax", x.softmax_with_logsumexp(Axis(2)).1);
+    let columns = x.view().permuted_axes([0, 2, 1]).as_standard_layout().into_owned();
+    check("columns", columns.logsumexp(Axis(1)));
+    check("columns, with softmax", columns.softmax_with_logsumexp(Axis(1)).1);
+    check("columns that are rows", x.view().permuted_axes([2, 0, 1]).logsumexp(Axis(0)));
+    let mut backwards = columns.slice(s![.., .., ..;-1]).logsumexp(Axis(1));
+    backwards.invert_axis(Axis(1));
+    check("backwards", backwards);
+}
+
+#[test]
+fn sums_of_rows_and_columns_have_the_bits_of_lanes_alone() {
+    for level in Level::available() {
+        with_level(level, || {
+            for len in [1, 2, 3, 10, 16, 33, 64, 65, 66, 100, 300] {
+                reduced::<f32>(len);
+                reduced::<f64>(len);
+            }
+            reduced::<f32>(4099);
+            reduced::<f64>(2051);
+        });
+    }
+}
+
+/// What a mask leaves, lane by lane.
+fn masked<A: Element>(len: usize) {
+    let (planes, rows) = (4, 61);
+    let x: Vec<A> = (0..planes * rows).flat_map(|r| row(r, len)).map(A::from_f64).collect();
+    let x = Array3::from_shape_vec((planes, rows, len), x).unwrap();
+    let all = Array3::from_shape_fn((planes, rows, len), |(i, j, k)| (i + 3 * j + k) % 5 > j % 5);
+    let causal = Array2::from_shape_fn((rows, len), |(j, k)| k <= j);
+    let padding = Array3::from_shape_fn((planes, 1, len), |(i, _, k)| k < len - i * len / planes);
+    for mask in [all.view().into_dyn(), causal.view().into_dyn(), padding.view().into_dyn()] {
+        let wide = mask.broadcast((planes, rows, len)).unwrap();
+        for log in [false, true] {
+            let hidden = if log { A::neg_infinity() } else { A::zero() };
+            let mut expected = x.clone();
+            for (mut lane, keep) in expected.lanes_mut(Axis(2)).into_iter().zip(wide.lanes(Axis(2)))
+            {
+                let seen = Array1::from_iter(
+                    lane.iter()
+                        .zip(keep)
+                        .map(|(&x, &keep)| if keep { x } else { A::neg_infinity() }),
+                );
+                let y = if log { seen.log_softmax(Axis(0)) } else { seen.softmax(Axis(0)) };
+                Zip::from(&mut lane).and(&y).and(keep).for_each(|to, &y, &keep| {
+                    *to = if keep { y } else { hidden };
+                });
+            }
+            let expected = expected.mapv(|y| bits(&y));
+            for axes in [[0, 1, 2], [0, 2, 1], [2, 1, 0]] {
+                let (turned, mask) =
+                    (x.view().permuted_axes(axes), wide.clone().permuted_axes(axes));
+                let axis = Axis(axes.iter().position(|&axis| axis == 2).unwrap());
+                for x in [turned.to_owned(), turned.as_standard_layout().into_owned()] {
+                    let y = match log {
+                        true => x.log_softmax_masked(axis, &mask),
+                        false => x.softmax_masked(axis, &mask),
+                    };
+                    let same = y.mapv(|y| bits(&y)) == expected.view().permuted_axes(axes);
+                    assert!(same, "{len}: {axes:?}, log {log}, {:?}", mask.strides());
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn what_a_mask_leaves_has_the_bits_of_lanes_alone() {
+    for len in [1, 5, 10, 64, 100, 300] {
+        masked::<f32>(len);
+        masked::<f64>(len);
     }
 }

@@ -27,23 +27,30 @@ pub(crate) struct Strand<'a, A, B> {
     pub(crate) x: &'a [A],
     /// A second input, empty where the walk has none.
     pub(crate) other: &'a [A],
-    /// Which elements take part, empty where the walk has no mask.
-    pub(crate) mask: &'a [bool],
     /// The output, empty where the walk has none.
     pub(crate) out: &'a mut [A],
     /// One result for the lane.
     pub(crate) stat: &'a mut B,
 }
 
+/// A faster way from many lanes to one result for each.
+pub trait Reduce<A, B>: Sync {
+    /// Of lanes of `len` elements, one after the other in `x`.
+    fn rows(&self, x: &[A], len: usize, stat: &mut [B]);
+    /// Of columns, which are rows of memory side by side; returns whether that was done.
+    fn columns(&self, x: &ArrayView2<'_, A>, stat: ArrayViewMut1<'_, B>) -> bool;
+}
+
 /// The arrays of a walk, all of one shape but for `stat`, whose axis has length 1.
 pub(crate) struct Walk<'a, A, B, D> {
     pub(crate) x: Option<ArrayView<'a, A, D>>,
     pub(crate) other: Option<ArrayView<'a, A, D>>,
-    pub(crate) mask: Option<ArrayView<'a, bool, D>>,
     pub(crate) out: Option<ArrayViewMut<'a, A, D>>,
     pub(crate) stat: ArrayViewMut<'a, B, D>,
     /// A faster way for lanes side by side, of walks whose only arrays are `x` and `out`.
     pub(crate) tile: Option<&'a dyn Columns<A>>,
+    /// The same of walks whose only array is `x`.
+    pub(crate) reduce: Option<&'a dyn Reduce<A, B>>,
 }
 
 /// Panics unless the array has the axis.
@@ -60,7 +67,6 @@ pub(crate) fn assert_axis(axis: Axis, ndim: usize) {
 struct Scratch<A> {
     x: Vec<A>,
     other: Vec<A>,
-    mask: Vec<bool>,
     out: Vec<A>,
 }
 
@@ -150,25 +156,24 @@ impl<'a, A: Element, B: Send, D: Dimension> Walk<'a, A, B, D> {
         let middle = self.stat.len_of(axis) / 2;
         let x = both(self.x.map(|x| x.split_at(axis, middle)));
         let other = both(self.other.map(|x| x.split_at(axis, middle)));
-        let mask = both(self.mask.map(|x| x.split_at(axis, middle)));
         let out = both(self.out.map(|x| x.split_at(axis, middle)));
         let stat = self.stat.split_at(axis, middle);
         (
             Self {
                 x: x.0,
                 other: other.0,
-                mask: mask.0,
                 out: out.0,
                 stat: stat.0,
                 tile: self.tile,
+                reduce: self.reduce,
             },
             Self {
                 x: x.1,
                 other: other.1,
-                mask: mask.1,
                 out: out.1,
                 stat: stat.1,
                 tile: self.tile,
+                reduce: self.reduce,
             },
         )
     }
@@ -196,7 +201,6 @@ impl<'a, A: Element, B: Send, D: Dimension> Walk<'a, A, B, D> {
         let unit = Axis(unit);
         let x = self.x.map(|x| plane(x, axis, unit));
         let other = self.other.map(|other| plane(other, axis, unit));
-        let mask = self.mask.map(|mask| plane(mask, axis, unit));
         let mut out = self.out.map(|out| plane(out, axis, unit));
         if let (Some(f), Some(out)) = (self.tile, &mut out)
             && f.takes(out.nrows())
@@ -204,7 +208,12 @@ impl<'a, A: Element, B: Send, D: Dimension> Walk<'a, A, B, D> {
             return columns(f, x, out.view_mut());
         }
         let mut stat = plane(self.stat, axis, unit);
-        let (mut from, mut beside, mut keep, mut to) = (vec![], vec![], vec![], vec![]);
+        if let (Some(f), Some(x)) = (self.reduce, &x)
+            && f.columns(x, stat.row_mut(0))
+        {
+            return;
+        }
+        let (mut from, mut beside, mut to) = (vec![], vec![], vec![]);
         let count = stat.ncols();
         for first in (0..count).step_by(TILE) {
             let range = first..count.min(first + TILE);
@@ -216,9 +225,6 @@ impl<'a, A: Element, B: Send, D: Dimension> Walk<'a, A, B, D> {
             if let Some(other) = &other {
                 read_tile(other, range.clone(), &mut beside);
             }
-            if let Some(mask) = &mask {
-                read_tile(mask, range.clone(), &mut keep);
-            }
             if out.is_some() {
                 to.resize(from.len(), A::zero());
             }
@@ -227,7 +233,6 @@ impl<'a, A: Element, B: Send, D: Dimension> Walk<'a, A, B, D> {
                 f(Strand {
                     x: &from[lane.clone()],
                     other: if other.is_some() { &beside[lane.clone()] } else { &[] },
-                    mask: if mask.is_some() { &keep[lane.clone()] } else { &[] },
                     out: if out.is_some() { &mut to[lane] } else { &mut [] },
                     stat: &mut stat[(0, column)],
                 });
@@ -244,18 +249,21 @@ impl<'a, A: Element, B: Send, D: Dimension> Walk<'a, A, B, D> {
         {
             return;
         }
-        let mut scratch =
-            Scratch { x: Vec::new(), other: Vec::new(), mask: Vec::new(), out: Vec::new() };
+        if let (Some(f), Some(x)) = (self.reduce, &self.x)
+            && x.shape()[axis.index() + 1..].iter().all(|&len| len == 1)
+            && let (Some(x), Some(stat)) = (x.as_slice(), self.stat.as_slice_mut())
+        {
+            return f.rows(x, x.len() / stat.len().max(1), stat);
+        }
+        let mut scratch = Scratch { x: Vec::new(), other: Vec::new(), out: Vec::new() };
         let mut x = self.x.as_ref().map(|x| x.lanes(axis).into_iter());
         let mut other = self.other.as_ref().map(|x| x.lanes(axis).into_iter());
-        let mut mask = self.mask.as_ref().map(|x| x.lanes(axis).into_iter());
         let mut out = self.out.as_mut().map(|x| x.lanes_mut(axis).into_iter());
         for stat in &mut self.stat {
             strand(
                 &mut scratch,
                 x.as_mut().and_then(Iterator::next),
                 other.as_mut().and_then(Iterator::next),
-                mask.as_mut().and_then(Iterator::next),
                 out.as_mut().and_then(Iterator::next),
                 stat,
                 f,
@@ -281,13 +289,9 @@ fn plane<S: RawData, D: Dimension>(
 }
 
 /// The columns of `x`, one after the other; returns their length.
-fn read_tile<T: Copy + Default>(
-    x: &ArrayView2<'_, T>,
-    range: Range<usize>,
-    tile: &mut Vec<T>,
-) -> usize {
+fn read_tile<A: Element>(x: &ArrayView2<'_, A>, range: Range<usize>, tile: &mut Vec<A>) -> usize {
     let len = x.nrows();
-    tile.resize(len * range.len(), T::default());
+    tile.resize(len * range.len(), A::zero());
     for (i, row) in x.rows().into_iter().enumerate() {
         match row.as_slice() {
             Some(row) => {
@@ -325,7 +329,7 @@ fn write_tile<A: Element>(out: &mut ArrayViewMut2<'_, A>, range: Range<usize>, t
 }
 
 /// The lane where it lies, else a copy of it.
-fn gather<'a, T: Copy>(lane: &'a ArrayView1<'_, T>, scratch: &'a mut Vec<T>) -> &'a [T] {
+fn gather<'a, A: Element>(lane: &'a ArrayView1<'_, A>, scratch: &'a mut Vec<A>) -> &'a [A] {
     match lane.as_slice() {
         Some(slice) => slice,
         None => {
@@ -340,13 +344,11 @@ fn strand<A: Element, B>(
     scratch: &mut Scratch<A>,
     x: Option<ArrayView1<'_, A>>,
     other: Option<ArrayView1<'_, A>>,
-    mask: Option<ArrayView1<'_, bool>>,
     out: Option<ArrayViewMut1<'_, A>>,
     stat: &mut B,
     f: &impl Fn(Strand<'_, A, B>),
 ) {
     let other = other.as_ref().map_or(&[][..], |lane| gather(lane, &mut scratch.other));
-    let mask = mask.as_ref().map_or(&[][..], |lane| gather(lane, &mut scratch.mask));
     let x = match (&x, &out) {
         (Some(x), _) => gather(x, &mut scratch.x),
         (None, Some(out)) => {
@@ -360,13 +362,13 @@ fn strand<A: Element, B>(
         (None, None) => &[],
     };
     match out {
-        None => f(Strand { x, other, mask, out: &mut [], stat }),
+        None => f(Strand { x, other, out: &mut [], stat }),
         Some(mut out) => match out.as_slice_mut() {
-            Some(out) => f(Strand { x, other, mask, out, stat }),
+            Some(out) => f(Strand { x, other, out, stat }),
             None => {
                 scratch.out.clear();
                 scratch.out.resize(out.len(), A::zero());
-                f(Strand { x, other, mask, out: &mut scratch.out, stat });
+                f(Strand { x, other, out: &mut scratch.out, stat });
                 for (to, from) in out.iter_mut().zip(&scratch.out) {
                     *to = *from;
                 }

@@ -25,11 +25,11 @@ use crate::lane::{Half, Job, Lane, WideHalf};
 
 pub use self::blocks::blocks_of_rows;
 pub(crate) use self::elementwise::{copy_short, line_in};
-pub(crate) use self::lanes::{Strand, Walk, assert_axis};
+pub(crate) use self::lanes::{Reduce, Strand, Walk, assert_axis};
 pub(crate) use self::layout::assert_same_shape;
 pub(crate) use self::layout::{new_like, to_owned};
 pub use self::product::Affine;
-pub(crate) use self::tiles::{Columns, GROUPS, map_rows, read_rows, write_rows};
+pub(crate) use self::tiles::{Columns, GROUPS, in_groups, map_rows, read_rows, write_rows};
 
 /// An element-wise operation as the loops see it.
 pub(crate) trait Op: Copy + Send + Sync {

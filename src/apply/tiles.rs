@@ -1,5 +1,7 @@
 //! Neighbouring lanes side by side, for functions that take a vector of them.
 
+use core::ops::Range;
+
 use fearless_simd::Simd;
 use ndarray::{ArrayView, ArrayView1, ArrayView2, ArrayViewMut, ArrayViewMut2, Axis, Dimension};
 
@@ -317,17 +319,64 @@ fn short_lanes<A: Element, const WIDTH: usize>(
     let size = SHORT / len * group;
     for (i, out) in out.chunks_mut(size).enumerate() {
         let x = x.map_or(&*out, |x| &x[i * size..][..out.len()]);
-        let (count, tiles) = (out.len() / group, &mut tiles[..]);
-        let (whole, all) = (count * len, out.len().div_ceil(group) * len);
-        run(job, Turned { len, count, tiles, lanes: Lanes::From(x) });
-        if whole < all {
-            one_by_one(&x[whole * WIDTH..], &mut tiles[whole..all]);
-        }
+        let all = turned(job, len, x, &mut tiles);
         f.groups(tiles[..all].as_flattened_mut(), len);
+        let (count, tiles) = (out.len() / group, &mut tiles[..]);
+        let whole = count * len;
         run(job, Turned { len, count, tiles, lanes: Lanes::To(out) });
         if whole < all {
             back_one_by_one(&tiles[whole..all], &mut out[whole * WIDTH..]);
         }
+    }
+    true
+}
+
+/// Turns lanes, so that groups of them stand side by side; returns the rows of all groups.
+fn turned<A: Element, const WIDTH: usize>(
+    job: Job,
+    len: usize,
+    x: &[A],
+    tiles: &mut [[A; WIDTH]],
+) -> usize {
+    let group = len * WIDTH;
+    let (count, all) = (x.len() / group, x.len().div_ceil(group) * len);
+    let whole = count * len;
+    run(job, Turned { len, count, tiles: &mut *tiles, lanes: Lanes::From(x) });
+    if whole < all {
+        one_by_one(&x[whole * WIDTH..], &mut tiles[whole..all]);
+    }
+    all
+}
+
+/// Calls `f` with groups of lanes of `len` elements, at most [`SHORT`], one after the other in `x`, and which lanes they
+/// are; returns whether there are enough of them.
+pub(crate) fn in_groups<A: Element>(
+    job: Job,
+    x: &[A],
+    len: usize,
+    f: &mut dyn FnMut(&mut [A], Range<usize>),
+) -> bool {
+    match A::WIDTH {
+        8 => each_group::<A, 8>(job, x, len, f),
+        _ => each_group::<A, WIDEST>(job, x, len, f),
+    }
+}
+
+fn each_group<A: Element, const WIDTH: usize>(
+    job: Job,
+    x: &[A],
+    len: usize,
+    f: &mut dyn FnMut(&mut [A], Range<usize>),
+) -> bool {
+    if x.len() < len * WIDTH / 2 {
+        return false;
+    }
+    let mut tiles = [[A::zero(); WIDTH]; SHORT + WIDEST];
+    let together = SHORT / len * WIDTH;
+    for (i, x) in x.chunks(together * len).enumerate() {
+        let all = turned(job, len, x, &mut tiles);
+        let first = i * together;
+        f(tiles[..all].as_flattened_mut(), first..first + x.len() / len);
     }
     true
 }

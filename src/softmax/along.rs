@@ -1,9 +1,10 @@
 //! From a function of one lane to arrays: allocating, in place, into a buffer, reduced, masked.
 
-use ndarray::{Array, ArrayRef, ArrayView, ArrayViewMut, Axis, Dimension, RemoveAxis};
+use ndarray::{Array, ArrayRef, ArrayView, ArrayViewMut, Axis, Dimension, RemoveAxis, Zip};
 
 use crate::activation::Cost;
-use crate::apply::{self, Columns, Strand, Walk};
+use crate::apply::parallel::{self, Tasks};
+use crate::apply::{self, Columns, Reduce, Strand, Walk};
 use crate::element::Element;
 
 /// A place for the result of each lane.
@@ -17,7 +18,6 @@ fn walk<'a, A: Element, D: Dimension>(
     axis: Axis,
     x: Option<&'a ArrayRef<A, D>>,
     other: Option<&'a ArrayRef<A, D>>,
-    mask: Option<ArrayView<'a, bool, D>>,
     out: ArrayViewMut<'a, A, D>,
     f: &(impl Fn(Strand<'_, A, ()>) + Sync),
     tile: Option<&'a dyn Columns<A>>,
@@ -26,10 +26,10 @@ fn walk<'a, A: Element, D: Dimension>(
     let walk = Walk {
         x: x.map(|x| x.view()),
         other: other.map(|other| other.view()),
-        mask,
         out: Some(out),
         stat: stat.view_mut(),
         tile,
+        reduce: None,
     };
     walk.run(axis, Cost::Moderate, f);
 }
@@ -43,7 +43,7 @@ pub(super) fn lanes<A: Element, D: Dimension>(
     tile: Option<&dyn Columns<A>>,
 ) -> Array<A, D> {
     let mut out = apply::new_like(x);
-    walk(axis, Some(x), other, None, out.view_mut(), f, tile);
+    walk(axis, Some(x), other, out.view_mut(), f, tile);
     out
 }
 
@@ -56,7 +56,7 @@ pub(super) fn assign<A: Element, D: Dimension>(
     tile: Option<&dyn Columns<A>>,
 ) {
     apply::assert_same_shape("output", out.shape(), "input", x.shape());
-    walk(axis, Some(x), None, None, out.view_mut(), f, tile);
+    walk(axis, Some(x), None, out.view_mut(), f, tile);
 }
 
 /// Every lane overwritten with `f` of it.
@@ -67,10 +67,11 @@ pub(super) fn update<A: Element, D: Dimension>(
     f: &(impl Fn(Strand<'_, A, ()>) + Sync),
     tile: Option<&dyn Columns<A>>,
 ) {
-    walk(axis, None, other, None, x.view_mut(), f, tile);
+    walk(axis, None, other, x.view_mut(), f, tile);
 }
 
-/// A new array of `f` of every lane with the part of the mask that belongs to it.
+/// A new array of `f` of every lane, which sees `-∞` where the mask is false; what it makes of that is replaced by
+/// `hidden`.
 ///
 /// # Panics
 /// If the mask cannot be broadcast to the shape of `x`, naming both.
@@ -79,26 +80,122 @@ pub(super) fn masked<A: Element, D: Dimension, E: Dimension>(
     axis: Axis,
     x: &ArrayRef<A, D>,
     mask: &ArrayRef<bool, E>,
+    hidden: A,
     f: &(impl Fn(Strand<'_, A, ()>) + Sync),
+    tile: &dyn Columns<A>,
 ) -> Array<A, D> {
     let Some(mask) = mask.broadcast(x.raw_dim()) else {
         panic!("the mask of shape {:?} cannot be broadcast to {:?}", mask.shape(), x.shape());
     };
     let mut out = apply::new_like(x);
-    walk(axis, Some(x), None, Some(mask), out.view_mut(), f, None);
+    let all = Masked { x: x.view(), mask, out: out.view_mut() };
+    let block = |Masked { x, mask, mut out }: Masked<'_, A, D>| {
+        each_slice(axis, Some(x), &mask, &mut out, A::neg_infinity());
+        update(axis, &mut out, None, f, Some(tile));
+        each_slice(axis, None, &mask, &mut out, hidden);
+    };
+    let pieces = parallel::pieces_of_views(Cost::Moderate, x.len());
+    let mut parts = Vec::new();
+    all.cut(axis, (x.len() / pieces).max(BLOCK), &mut |part| parts.push(part));
+    if parts.len() < 2 || pieces < 2 {
+        // A walk over a whole array may use threads itself.
+        parts.into_iter().for_each(|part| part.cut(axis, BLOCK, &mut |part| block(part)));
+        return out;
+    }
+    let mut tasks = Tasks::new();
+    for part in parts {
+        tasks.push(|| part.cut(axis, BLOCK, &mut |part| block(part)));
+    }
+    tasks.run();
     out
+}
+
+/// `x`, or `out` where there is none, into `out` where the mask is true, `hidden` elsewhere.
+fn each_slice<A: Element, D: Dimension>(
+    axis: Axis,
+    x: Option<ArrayView<'_, A, D>>,
+    mask: &ArrayView<'_, bool, D>,
+    out: &mut ArrayViewMut<'_, A, D>,
+    hidden: A,
+) {
+    let whole = mask.is_standard_layout() && x.as_ref().is_none_or(|x| x.is_standard_layout());
+    if let (true, Some(mask), Some(out)) = (whole, mask.as_slice(), out.as_slice_mut()) {
+        return choose(x.as_ref().and_then(|x| x.as_slice()), mask, out, hidden);
+    }
+    let mut xs = x.as_ref().map(|x| x.lanes(axis).into_iter());
+    for (mask, mut out) in mask.lanes(axis).into_iter().zip(out.lanes_mut(axis)) {
+        let x = xs.as_mut().and_then(Iterator::next);
+        let slices = x.as_ref().is_none_or(|x| x.as_slice().is_some());
+        if let (true, Some(mask), Some(out)) = (slices, mask.as_slice(), out.as_slice_mut()) {
+            choose(x.as_ref().and_then(|x| x.as_slice()), mask, out, hidden);
+            continue;
+        }
+        if let Some(x) = x {
+            out.assign(&x);
+        }
+        Zip::from(&mut out).and(mask).for_each(|y, &keep| *y = if keep { *y } else { hidden });
+    }
+}
+
+/// The same of slices. All are written: there is no jump to guess then.
+fn choose<A: Element>(x: Option<&[A]>, mask: &[bool], out: &mut [A], hidden: A) {
+    match x {
+        Some(x) => {
+            for ((y, &x), &keep) in out.iter_mut().zip(x).zip(mask) {
+                *y = if keep { x } else { hidden };
+            }
+        }
+        None => {
+            for (y, &keep) in out.iter_mut().zip(mask) {
+                *y = if keep { *y } else { hidden };
+            }
+        }
+    }
+}
+
+/// Elements that go through all steps while they stay in the first-level cache.
+const BLOCK: usize = 16 << 10;
+
+struct Masked<'a, A, D> {
+    x: ArrayView<'a, A, D>,
+    mask: ArrayView<'a, bool, D>,
+    out: ArrayViewMut<'a, A, D>,
+}
+
+impl<'a, A: Element, D: Dimension> Masked<'a, A, D> {
+    /// Calls `f` for parts of whole lanes, of about so many elements where that leaves runs of memory.
+    fn cut(self, axis: Axis, elements: usize, f: &mut impl FnMut(Self)) {
+        let outermost = (0..self.out.ndim())
+            .filter(|&other| other != axis.index() && self.out.shape()[other] > 1)
+            .max_by_key(|&other| self.out.strides()[other].unsigned_abs());
+        let Some(other) = outermost else { return f(self) };
+        if self.out.len() <= elements || self.out.strides()[other].unsigned_abs() == 1 {
+            return f(self);
+        }
+        let (other, middle) = (Axis(other), self.out.shape()[other] / 2);
+        let (x, mask) = (self.x.split_at(other, middle), self.mask.split_at(other, middle));
+        let out = self.out.split_at(other, middle);
+        Self { x: x.0, mask: mask.0, out: out.0 }.cut(axis, elements, f);
+        Self { x: x.1, mask: mask.1, out: out.1 }.cut(axis, elements, f);
+    }
 }
 
 /// One number for every lane.
 pub(super) fn reduce<A: Element, D: RemoveAxis>(
     axis: Axis,
     x: &ArrayRef<A, D>,
-    out: Option<ArrayViewMut<'_, A, D>>,
     f: &(impl Fn(Strand<'_, A, A>) + Sync),
+    faster: &dyn Reduce<A, A>,
 ) -> Array<A, D::Smaller> {
     let mut stat = stats(&x.raw_dim(), axis, A::neg_infinity());
-    let walk =
-        Walk { x: Some(x.view()), other: None, mask: None, out, stat: stat.view_mut(), tile: None };
+    let walk = Walk {
+        x: Some(x.view()),
+        other: None,
+        out: None,
+        stat: stat.view_mut(),
+        tile: None,
+        reduce: Some(faster),
+    };
     walk.run(axis, Cost::Moderate, f);
     stat.index_axis_move(axis, 0)
 }

@@ -96,11 +96,11 @@ impl<A: Element, I: Input<A>, const LOG: bool> Columns<A> for Along<I, LOG> {
 }
 
 /// Copies columns into groups; returns the largest key of each.
-struct Gather<'a, 'b, A, I> {
-    input: I,
-    x: ArrayView2<'b, A>,
-    memory: &'a mut [A],
-    len: usize,
+pub(super) struct Gather<'a, 'b, A, I> {
+    pub(super) input: I,
+    pub(super) x: ArrayView2<'b, A>,
+    pub(super) memory: &'a mut [A],
+    pub(super) len: usize,
 }
 
 impl<A: Element, I: Input<A>> Kernel for Gather<'_, '_, A, I> {

@@ -4,7 +4,7 @@
 use super::input::{Plain, Scale};
 use super::rows::is_far;
 use super::{SoftmaxStats, columns, lane, logsumexp};
-use crate::apply::Columns;
+use crate::apply::{Columns, Reduce};
 use crate::lane::Job;
 
 /// What happens to lanes, for one element type.
@@ -16,6 +16,9 @@ pub trait SoftmaxLoops: Sized {
     fn log_softmax_lane(job: Job, x: &[Self], out: &mut [Self]);
     #[doc(hidden)]
     fn logsumexp_lane(job: Job, x: &[Self]) -> Self;
+    /// The same of many lanes.
+    #[doc(hidden)]
+    fn logsumexp_of_many(job: Job) -> Box<dyn Reduce<Self, Self>>;
     #[doc(hidden)]
     fn softmax_stats(x: &[Self]) -> SoftmaxStats<Self>;
     /// The softmax of columns of `x · factor`; without a factor, the logarithm of softmax. For an array of so many
@@ -39,6 +42,9 @@ macro_rules! loops {
                 }
                 fn logsumexp_lane(job: Job, x: &[$elem]) -> $elem {
                     logsumexp::logsumexp(job, Plain, x)
+                }
+                fn logsumexp_of_many(job: Job) -> Box<dyn Reduce<$elem, $elem>> {
+                    Box::new(logsumexp::Many { job })
                 }
                 fn softmax_stats(x: &[$elem]) -> SoftmaxStats<$elem> {
                     logsumexp::counted(x)

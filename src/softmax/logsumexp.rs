@@ -1,14 +1,22 @@
 //! The logarithm of a lane's sum of exponentials, and its statistics.
 
-use fearless_simd::Simd;
+use core::ops::Range;
 
+use fearless_simd::Simd;
+use ndarray::{ArrayView2, ArrayViewMut1, Axis};
+
+use super::columns::Gather;
 use super::input::{Input, Plain};
 use super::lane::Logarithm;
+use super::rows::{GROUP, first_tops, logarithms, together};
 use super::stats::SoftmaxStats;
-use super::sum::{mode, sum, sum_for_log};
+use super::sum::{SHORT, chunk, mode, sum, sum_for_log};
+use super::tile::Logarithms;
+use super::total::WIDEST;
 use super::wide::Wide;
+use crate::apply::{GROUPS, Reduce, in_groups};
 use crate::element::Element;
-use crate::lane::{Job, Kernel, run};
+use crate::lane::{Job, Kernel, run, run_fused};
 
 /// `ln Σ e^x`.
 pub(crate) fn logsumexp<A: Element, I: Input<A>>(job: Job, input: I, x: &[A]) -> A {
@@ -16,20 +24,120 @@ pub(crate) fn logsumexp<A: Element, I: Input<A>>(job: Job, input: I, x: &[A]) ->
         return A::neg_infinity();
     }
     let sum = sum_for_log(job, input, x);
-    let max = sum.max.to_f64();
-    if max.is_infinite() {
+    if let Some(usual) = usual(input, sum.max, run(job, Logarithm { sum })) {
+        return usual;
+    }
+    if sum.max.to_f64().is_infinite() {
         let nan = x.iter().any(|x| x.is_nan());
         return if nan { A::nan() } else { sum.max };
     }
-    let log = run(job, Logarithm { sum });
-    let (top, top_low) = input.scalar(sum.max);
-    let top = Wide::sum(top.to_f64(), top_low.to_f64());
-    let result = top.plus(log);
+    A::from_f64(careful(job, input, x, key(input, sum.max)))
+}
+
+/// From the largest key of a lane and the logarithm of its sum relative to that. Nothing where the one is not finite or
+/// both nearly cancel.
+#[inline(always)]
+fn usual<A: Element, I: Input<A>>(input: I, max: A, log: Wide) -> Option<A> {
+    let result = key(input, max).plus(log);
     // NaN is not less than anything.
-    if result.high.abs() < 0.75 * log.high {
-        return A::from_f64(careful(job, input, x, top));
+    let cancels = result.high.abs() < 0.75 * log.high;
+    (!cancels && !max.to_f64().is_infinite()).then(
+        #[inline(always)]
+        || A::from_f64(result.value()),
+    )
+}
+
+/// The key as what stands for it in the sum.
+#[inline(always)]
+fn key<A: Element, I: Input<A>>(input: I, max: A) -> Wide {
+    let (high, low) = input.scalar(max);
+    Wide::sum(high.to_f64(), low.to_f64())
+}
+
+/// `ln Σ e^x` of many lanes.
+pub(super) struct Many {
+    pub(super) job: Job,
+}
+
+impl<A: Element> Reduce<A, A> for Many {
+    fn rows(&self, x: &[A], len: usize, out: &mut [A]) {
+        let (job, input) = (self.job, Plain);
+        if len > SHORT && len <= chunk::<A>() && job.is_fused() {
+            return run_fused(job, Rows { job, input, x, len, out });
+        }
+        let some = &mut |groups: &mut [A], lanes: Range<usize>| {
+            let mut logs = [(A::zero(), Wide::ZERO); SHORT * WIDEST];
+            let logs = &mut logs[..groups.len() / len];
+            run(job, Logarithms { input, groups, len, logs });
+            for (lane, &mut (top, log)) in lanes.zip(logs) {
+                out[lane] = usual(input, top, log)
+                    .unwrap_or_else(|| logsumexp(job, input, &x[lane * len..(lane + 1) * len]));
+            }
+        };
+        if len == 0 || len > SHORT || !in_groups(job, x, len, some) {
+            for (i, out) in out.iter_mut().enumerate() {
+                *out = logsumexp(job, input, &x[i * len..(i + 1) * len]);
+            }
+        }
     }
-    A::from_f64(result.value())
+
+    fn columns(&self, x: &ArrayView2<'_, A>, mut out: ArrayViewMut1<'_, A>) -> bool {
+        let (job, input, len) = (self.job, Plain, x.nrows());
+        if len == 0 || len > chunk::<A>() || !job.is_fused() {
+            return false;
+        }
+        let mut memory = Vec::new();
+        let together = GROUPS * A::WIDTH;
+        let parts = x.axis_chunks_iter(Axis(1), together);
+        for (x, mut out) in parts.zip(out.axis_chunks_iter_mut(Axis(0), together)) {
+            memory.resize(x.ncols().next_multiple_of(A::WIDTH) * len, A::zero());
+            let mut logs = [(A::zero(), Wide::ZERO); GROUPS * WIDEST];
+            run_fused(job, Gather { input, x: x.view(), memory: &mut memory, len });
+            let logs = &mut logs[..memory.len() / len];
+            run_fused(job, Logarithms { input, groups: &mut memory, len, logs });
+            for ((out, x), &mut (top, log)) in out.iter_mut().zip(x.columns()).zip(logs) {
+                *out = usual(input, top, log).unwrap_or_else(|| logsumexp(job, input, &x.to_vec()));
+            }
+        }
+        true
+    }
+}
+
+/// Of lanes of at most a chunk, one after the other.
+struct Rows<'a, A, I> {
+    job: Job,
+    input: I,
+    x: &'a [A],
+    len: usize,
+    out: &'a mut [A],
+}
+
+impl<A: Element, I: Input<A>> Kernel for Rows<'_, A, I> {
+    type Output = ();
+    #[inline(always)]
+    fn run<S: Simd>(self, simd: S) {
+        let Self { job, input, x, len, out } = self;
+        let together = together::<A>(len, GROUP);
+        let size = together * len;
+        let mut tops = first_tops(simd, input, (x, len), together);
+        let mut rest = x;
+        for out in out.chunks_mut(together) {
+            let (logs, tops) = logarithms::<S, A, I, { mode::ADD }>(
+                simd,
+                input,
+                (rest, len),
+                size,
+                &mut [],
+                &mut tops,
+                false,
+            );
+            let lanes = rest.chunks_exact(len).zip(logs.store()).zip(tops);
+            for (out, ((x, log), top)) in out.iter_mut().zip(lanes) {
+                *out = usual(input, top, log).unwrap_or_else(|| logsumexp(job, input, x));
+            }
+            rest = rest.get(size..).unwrap_or_default();
+        }
+    }
 }
 
 /// `ln Σ e^x` where maximum and logarithm nearly cancel, as for the logarithms of probabilities:

@@ -296,9 +296,8 @@ pub(crate) fn logsumexp<A: Element, D: RemoveAxis>(
 ) -> Array<A, D::Smaller> {
     apply::assert_axis(axis, x.ndim());
     let job = Job::new();
-    along::reduce(axis, x, None, &|lane: Strand<'_, A, A>| {
-        *lane.stat = A::logsumexp_lane(job, lane.x);
-    })
+    let lane = |lane: Strand<'_, A, A>| *lane.stat = A::logsumexp_lane(job, lane.x);
+    along::reduce(axis, x, &lane, &*A::logsumexp_of_many(job))
 }
 
 #[track_caller]
@@ -306,12 +305,5 @@ pub(crate) fn softmax_with_logsumexp<A: Element, D: RemoveAxis>(
     axis: Axis,
     x: &ArrayRef<A, D>,
 ) -> (Array<A, D>, Array<A, D::Smaller>) {
-    apply::assert_axis(axis, x.ndim());
-    let job = Job::new();
-    let mut out = apply::new_like(x);
-    let log = along::reduce(axis, x, Some(out.view_mut()), &|lane: Strand<'_, A, A>| {
-        A::softmax_lane(job, 1.0, lane.x, lane.out);
-        *lane.stat = A::logsumexp_lane(job, lane.x);
-    });
-    (out, log)
+    (Along::Softmax.map(axis, x), logsumexp(axis, x))
 }

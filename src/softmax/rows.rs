@@ -15,7 +15,7 @@ use super::input::Input;
 use super::lane::{crown_all, difference, map, overwrite};
 use super::max::{max, of_vector};
 use super::sum::{SHORT, each, mode, origin, suffices, with};
-use super::total::Total;
+use super::total::{Total, WIDEST};
 use super::wide::Wide;
 use crate::element::Element;
 use crate::lane::{Kernel, Lane, LaneIo};
@@ -24,7 +24,7 @@ use crate::lane::{Kernel, Lane, LaneIo};
 const TOGETHER: usize = 8;
 /// Bytes of such lanes, and of lanes that are copied before they are overwritten: with what comes after them they stay
 /// in the first-level cache.
-const GROUP: usize = 8 << 10;
+pub(super) const GROUP: usize = 8 << 10;
 /// Bytes of an array up to which it stays in the caches together with its output.
 const NEAR: usize = 8 << 20;
 /// Bytes of a lane from which on one that is far from the caches is finished before the next is added.
@@ -66,7 +66,7 @@ impl<A: Element, I: Input<A>, const LOG: bool> Kernel for Rows<'_, A, I, LOG> {
                 short::<S, A, I, LOG>(simd, input, x, out, len);
             } else if LOG {
                 let group = if far { GROUP / 2 } else { GROUP };
-                let together = (group / bytes).clamp(1, TOGETHER);
+                let together = together::<A>(len, group);
                 let apart = far && together == 1;
                 log_softmaxes::<S, A, I>(simd, input, x, out, len, together, apart);
             } else {
@@ -142,7 +142,16 @@ fn softmaxes<S: Simd, A: Element, I: Input<A>>(
             waiting.take()
         } else {
             let ahead = rest.get(len..2 * len).unwrap_or(&rest[..len]);
-            let (sum, next) = add(simd, input, (rest, len), ahead, &mut out[at..], top, at_once);
+            let lane = (rest, len);
+            let (sum, next) = add::<S, A, I, { mode::STORE }>(
+                simd,
+                input,
+                lane,
+                ahead,
+                &mut out[at..],
+                top,
+                at_once,
+            );
             let this = Some((at, sum, top));
             (rest, at, top) = (&rest[len..], at + len, next);
             if at_once { this } else { core::mem::replace(&mut waiting, this) }
@@ -167,58 +176,96 @@ fn log_softmaxes<S: Simd, A: Element, I: Input<A>>(
     apart: bool,
 ) {
     let size = together * len;
-    let zero = A::Lanes::<S>::fill(simd, A::zero());
-    let mut tops = zero;
-    for (i, lane) in x.chunks_exact(len).take(together).enumerate() {
-        tops = with(simd, tops, i, max(simd, input, lane));
-    }
+    let mut tops = first_tops(simd, input, (x, len), together);
     let mut start = 0;
     while start < x.len() {
-        let origin = origin::<S, A, I>(simd, input, Constants::new(), tops, tops);
-        let largest = largest::<S, A, I>(simd, input, tops, origin);
-        let (highs, each_top) = (largest.highs(), each::<S, A>(tops));
-        let (mut sums, mut counts) = (Total::fill(simd, Wide::ONE), zero);
+        let lanes = (&x[start..], len);
+        // Nobody reads what is stored, but then the output is in the cache: it is fetched beside the arithmetic.
+        let stored = &mut out[start..];
+        let (logs, each_top) = logarithms::<S, A, I, { mode::STORE }>(
+            simd, input, lanes, size, stored, &mut tops, apart,
+        );
+        let logs = each::<S, A>(nearest(logs));
         let end = x.len().min(start + size);
-        let (mut i, mut at) = (0, start);
-        while at < end {
-            let lane = (&x[at..], len);
-            let ahead = lane.0.get(size..size + len).unwrap_or(&lane.0[..len]);
-            // Nobody reads what is stored, but then the output is in the cache: it is fetched beside the arithmetic.
-            let (mut sum, next) = add(simd, input, lane, ahead, &mut out[at..], each_top[i], apart);
-            tops = with(simd, tops, i, next);
-            if !suffices(sum, Wide::from(highs[i])) {
-                let peaks = Peaks::alone(each_top[i]);
-                let none = &mut [];
-                let counted =
-                    rare_total::<S, A, I, { mode::COUNT }>(simd, input, lane.0, len, none, peaks);
-                sum = counted.0;
-                counts = with(simd, counts, i, A::from_f64(counted.1));
-            }
-            sums = sums.with(simd, i, sum);
-            (i, at) = (i + 1, at + len);
-        }
-        let logs = each::<S, A>(nearest(logarithm::<S, A>(sums, largest, counts)));
-        (i, at) = (0, start);
-        while at < end {
+        let mut i = 0;
+        while start < end {
             let top = A::Lanes::<S>::fill(simd, each_top[i]);
             let log = A::Lanes::<S>::fill(simd, logs[i]);
             map(
                 simd,
-                &x[at..at + len],
-                &mut out[at..at + len],
+                &x[start..start + len],
+                &mut out[start..start + len],
                 #[inline(always)]
                 |x| difference(x, top, log),
             );
-            (i, at) = (i + 1, at + len);
+            (i, start) = (i + 1, start + len);
         }
-        start = end;
     }
 }
 
-/// The sum of the exponentials of a lane, the first `len` elements, which are stored, and the largest key of the lane
-/// ahead, found beside it or apart. (For `f64` apart is slower.)
+/// Lanes of so many elements whose logarithms are taken at once.
+pub(super) fn together<A>(len: usize, bytes: usize) -> usize {
+    (bytes / (size_of::<A>() * len)).clamp(1, TOGETHER)
+}
+
+/// The largest keys of the first lanes.
 #[inline(always)]
-fn add<S: Simd, A: Element, I: Input<A>>(
+pub(super) fn first_tops<S: Simd, A: Element, I: Input<A>>(
+    simd: S,
+    input: I,
+    (x, len): (&[A], usize),
+    together: usize,
+) -> A::Lanes<S> {
+    let mut tops = A::Lanes::<S>::fill(simd, A::zero());
+    for (i, lane) in x.chunks_exact(len).take(together).enumerate() {
+        tops = with(simd, tops, i, max(simd, input, lane));
+    }
+    tops
+}
+
+/// The logarithms of the sums of the first lanes in `size` elements, relative to their largest keys, which are given and
+/// returned; `tops` become those of the lanes after them.
+#[inline(always)]
+pub(super) fn logarithms<S: Simd, A: Element, I: Input<A>, const MODE: u8>(
+    simd: S,
+    input: I,
+    (x, len): (&[A], usize),
+    size: usize,
+    out: &mut [A],
+    tops: &mut A::Lanes<S>,
+    apart: bool,
+) -> (Total<S>, [A; WIDEST]) {
+    let origin = origin::<S, A, I>(simd, input, Constants::new(), *tops, *tops);
+    let largest = largest::<S, A, I>(simd, input, *tops, origin);
+    let (highs, each_top) = (largest.highs(), each::<S, A>(*tops));
+    let mut counts = A::Lanes::<S>::fill(simd, A::zero());
+    let mut sums = Total::fill(simd, Wide::ONE);
+    let end = x.len().min(size);
+    let (mut i, mut at) = (0, 0);
+    while at < end {
+        let lane = (&x[at..], len);
+        let ahead = lane.0.get(size..size + len).unwrap_or(&lane.0[..len]);
+        let out = if MODE == mode::STORE { &mut out[at..] } else { &mut [] };
+        let (mut sum, next) =
+            add::<S, A, I, MODE>(simd, input, lane, ahead, out, each_top[i], apart);
+        *tops = with(simd, *tops, i, next);
+        if !suffices(sum, Wide::from(highs[i])) {
+            let peaks = Peaks::alone(each_top[i]);
+            let none = &mut [];
+            let counted =
+                rare_total::<S, A, I, { mode::COUNT }>(simd, input, lane.0, len, none, peaks);
+            sum = counted.0;
+            counts = with(simd, counts, i, A::from_f64(counted.1));
+        }
+        sums = sums.with(simd, i, sum);
+        (i, at) = (i + 1, at + len);
+    }
+    (logarithm::<S, A>(sums, largest, counts), each_top)
+}
+
+/// The sum of the exponentials of a lane, the first `len` elements, and the largest key of the lane ahead, found beside it or apart. (For `f64` apart is slower.)
+#[inline(always)]
+fn add<S: Simd, A: Element, I: Input<A>, const MODE: u8>(
     simd: S,
     input: I,
     (x, len): (&[A], usize),
@@ -230,7 +277,7 @@ fn add<S: Simd, A: Element, I: Input<A>>(
     let peaks = Peaks::alone(top);
     let origin = peaks.origin(simd, input);
     if I::PLAIN && origin.shift.is_some() {
-        let (sum, _) = rare_total::<S, A, I, { mode::STORE }>(simd, input, x, len, out, peaks);
+        let (sum, _) = rare_total::<S, A, I, MODE>(simd, input, x, len, out, peaks);
         return (sum, max(simd, input, ahead));
     }
     let origin = origin.of_first(simd);
@@ -243,8 +290,7 @@ fn add<S: Simd, A: Element, I: Input<A>>(
             #[inline(always)]
             |_| (),
         );
-        let sum =
-            long_total::<S, A, I, { mode::STORE }>(simd, input, lane, out, top, origin, nothing);
+        let sum = long_total::<S, A, I, MODE>(simd, input, lane, out, top, origin, nothing);
         return (sum, max(simd, input, ahead));
     }
     let mut next = A::Lanes::<S>::fill(simd, A::neg_infinity());
@@ -253,7 +299,7 @@ fn add<S: Simd, A: Element, I: Input<A>>(
         #[inline(always)]
         |x: A::Lanes<S>| next = input.key(x).at_least(next),
     );
-    let sum = long_total::<S, A, I, { mode::STORE }>(simd, input, lane, out, top, origin, beside);
+    let sum = long_total::<S, A, I, MODE>(simd, input, lane, out, top, origin, beside);
     (sum, of_vector(next))
 }
 

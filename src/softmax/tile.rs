@@ -14,6 +14,7 @@ use super::sum::{
     BLOCK, SHORT, constants_stay_in_memory, count, each, mode, origin, suffices, term,
 };
 use super::total::{Accumulator, Total, WIDEST};
+use super::wide::Wide;
 use crate::apply::GROUPS;
 use crate::element::Element;
 use crate::lane::{Kernel, Lane, LaneIo};
@@ -254,6 +255,42 @@ fn log_softmax<S: Simd, A: Element, I: Input<A>>(
             #[inline(always)]
             |x| difference(x, top, log),
         );
+    }
+}
+
+/// The largest key of each lane and, relative to it, the logarithm of the sum of its exponentials.
+pub(super) struct Logarithms<'a, A, I> {
+    pub(super) input: I,
+    pub(super) groups: &'a mut [A],
+    pub(super) len: usize,
+    /// As many as there are lanes.
+    pub(super) logs: &'a mut [(A, Wide)],
+}
+
+impl<A: Element, I: Input<A>> Kernel for Logarithms<'_, A, I> {
+    type Output = ();
+    #[inline(always)]
+    fn run<S: Simd>(self, simd: S) {
+        let Self { input, groups, len, logs } = self;
+        let groups = groups.chunks_mut(GROUPS * len * A::WIDTH);
+        for (groups, logs) in groups.zip(logs.chunks_mut(GROUPS * A::WIDTH)) {
+            let zero = Total::zero(simd);
+            let mut sums = [(zero, zero, A::Lanes::<S>::fill(simd, A::zero())); GROUPS];
+            let groups = groups.chunks_exact_mut(len * A::WIDTH);
+            let mut tops = [sums[0].2; GROUPS];
+            for ((group, top), sums) in groups.zip(&mut tops).zip(&mut sums) {
+                *top = max::<S, A, I>(simd, input, group);
+                *sums = sums_for_log::<S, A, I>(simd, input, group, *top);
+            }
+            let groups = logs.chunks_exact_mut(A::WIDTH).zip(&sums).zip(&tops);
+            for ((logs, &(total, largest, counts)), &top) in groups {
+                let each_log = logarithm::<S, A>(total, largest, counts).store();
+                let all = each::<S, A>(top).into_iter().zip(each_log);
+                for (to, from) in logs.iter_mut().zip(all) {
+                    *to = from;
+                }
+            }
+        }
     }
 }
 
