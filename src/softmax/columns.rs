@@ -6,7 +6,7 @@ use ndarray::{ArrayView2, ArrayViewMut2, Axis};
 use super::exp::{Constants, exp};
 use super::finish::{crown, crowned, inverse, largest, logarithm, nearest, quotient};
 use super::input::Input;
-use super::lane::difference;
+use super::lane::{difference, softmax};
 use super::rows::Rows;
 use super::stream::{shares, stream, width};
 use super::sum::{Sum, chunk, each, is_shifted, mode, origin, suffices};
@@ -31,7 +31,27 @@ impl<A: Element, I: Input<A>, const LOG: bool> Columns<A> for Along<I, LOG> {
     }
 
     fn groups(&self, groups: &mut [A], len: usize) {
-        run(self.job, Groups::<'_, A, I, LOG> { input: self.input, groups, len });
+        let Self { job, input, .. } = *self;
+        if I::PLAIN {
+            return run(job, Groups::<'_, A, I, LOG> { input, groups, len, logs: None });
+        }
+        if job.is_fused() {
+            return run_fused(job, Groups::<'_, A, I, LOG> { input, groups, len, logs: None });
+        }
+        // Products are rare: not worth the code, as below.
+        const { assert!(I::PLAIN || !LOG, "logarithms are of the elements themselves") };
+        let (mut lane, mut out) = (vec![A::zero(); len], vec![A::zero(); len]);
+        for group in groups.chunks_exact_mut(len * A::WIDTH) {
+            for j in 0..A::WIDTH {
+                for (x, row) in lane.iter_mut().zip(group.chunks_exact(A::WIDTH)) {
+                    *x = row[j];
+                }
+                softmax(job, input, &lane, &mut out);
+                for (&y, row) in out.iter().zip(group.chunks_exact_mut(A::WIDTH)) {
+                    row[j] = y;
+                }
+            }
+        }
     }
 
     fn rows(&self, x: Option<&[A]>, out: &mut [A], len: usize) -> bool {

@@ -11,7 +11,7 @@ use super::lane::Logarithm;
 use super::rows::{GROUP, first_tops, logarithms, together};
 use super::stats::SoftmaxStats;
 use super::sum::{SHORT, chunk, mode, sum, sum_for_log};
-use super::tile::Logarithms;
+use super::tile::Groups;
 use super::total::WIDEST;
 use super::wide::Wide;
 use crate::apply::{GROUPS, Reduce, in_groups};
@@ -62,19 +62,21 @@ pub(super) struct Many {
 impl<A: Element> Reduce<A, A> for Many {
     fn rows(&self, x: &[A], len: usize, out: &mut [A]) {
         let (job, input) = (self.job, Plain);
-        if len > SHORT && len <= chunk::<A>() && job.is_fused() {
+        let fused = job.is_fused();
+        if len > SHORT && len <= chunk::<A>() && fused {
             return run_fused(job, Rows { job, input, x, len, out });
         }
         let some = &mut |groups: &mut [A], lanes: Range<usize>| {
             let mut logs = [(A::zero(), Wide::ZERO); SHORT * WIDEST];
             let logs = &mut logs[..groups.len() / len];
-            run(job, Logarithms { input, groups, len, logs });
+            let made_of = Some(&mut *logs);
+            run_fused(job, Groups::<'_, A, _, true> { input, groups, len, logs: made_of });
             for (lane, &mut (top, log)) in lanes.zip(logs) {
                 out[lane] = usual(input, top, log)
                     .unwrap_or_else(|| logsumexp(job, input, &x[lane * len..(lane + 1) * len]));
             }
         };
-        if len == 0 || len > SHORT || !in_groups(job, x, len, some) {
+        if len == 0 || len > SHORT || !fused || !in_groups(job, x, len, some) {
             for (i, out) in out.iter_mut().enumerate() {
                 *out = logsumexp(job, input, &x[i * len..(i + 1) * len]);
             }
@@ -94,7 +96,13 @@ impl<A: Element> Reduce<A, A> for Many {
             let mut logs = [(A::zero(), Wide::ZERO); GROUPS * WIDEST];
             run_fused(job, Gather { input, x: x.view(), memory: &mut memory, len });
             let logs = &mut logs[..memory.len() / len];
-            run_fused(job, Logarithms { input, groups: &mut memory, len, logs });
+            let kernel = Groups::<'_, A, _, true> {
+                input,
+                groups: &mut memory,
+                len,
+                logs: Some(&mut *logs),
+            };
+            run_fused(job, kernel);
             for ((out, x), &mut (top, log)) in out.iter_mut().zip(x.columns()).zip(logs) {
                 *out = usual(input, top, log).unwrap_or_else(|| logsumexp(job, input, &x.to_vec()));
             }

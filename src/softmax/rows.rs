@@ -263,7 +263,8 @@ pub(super) fn logarithms<S: Simd, A: Element, I: Input<A>, const MODE: u8>(
     (logarithm::<S, A>(sums, largest, counts), each_top)
 }
 
-/// The sum of the exponentials of a lane, the first `len` elements, and the largest key of the lane ahead, found beside it or apart. (For `f64` apart is slower.)
+/// The sum of the exponentials of a lane, the first `len` elements, and the largest key of the lane ahead, found beside it or apart. (For `f64` apart is slower, of products not worth
+/// the code.)
 #[inline(always)]
 fn add<S: Simd, A: Element, I: Input<A>, const MODE: u8>(
     simd: S,
@@ -284,7 +285,7 @@ fn add<S: Simd, A: Element, I: Input<A>, const MODE: u8>(
     let origin = if I::PLAIN { origin.without_shift() } else { origin };
     let top = A::Lanes::<S>::fill(simd, top);
     let lane = (x, len);
-    if size_of::<A>() == 4 && apart {
+    if size_of::<A>() == 4 && I::PLAIN && apart {
         let nothing = (
             x,
             #[inline(always)]

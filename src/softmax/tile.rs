@@ -197,13 +197,15 @@ pub(super) struct Groups<'a, A, I, const LOG: bool> {
     pub(super) input: I,
     pub(super) groups: &'a mut [A],
     pub(super) len: usize,
+    /// Takes, of logarithms, the largest key of each lane and the logarithm of its sum relative to that instead.
+    pub(super) logs: Option<&'a mut [(A, Wide)]>,
 }
 
 impl<A: Element, I: Input<A>, const LOG: bool> Kernel for Groups<'_, A, I, LOG> {
     type Output = ();
     #[inline(always)]
     fn run<S: Simd>(self, simd: S) {
-        let Self { input, groups, len } = self;
+        let Self { input, groups, len, mut logs } = self;
         // A few groups go from step to step together: while the last number of one is awaited, the next begins.
         let together = if len <= TOGETHER { GROUPS } else { 1 };
         for groups in groups.chunks_mut(together * len * A::WIDTH) {
@@ -212,7 +214,12 @@ impl<A: Element, I: Input<A>, const LOG: bool> Kernel for Groups<'_, A, I, LOG> 
                 *top = max::<S, A, I>(simd, input, group);
             }
             if LOG {
-                log_softmax::<S, A, I>(simd, input, groups, len, &tops);
+                let count = groups.len() / len;
+                let these = logs.as_mut().and_then(
+                    #[inline(always)]
+                    |logs| logs.split_off_mut(..count),
+                );
+                log_softmax::<S, A, I>(simd, input, groups, len, &tops, these);
                 continue;
             }
             for (group, &top) in groups.chunks_exact_mut(len * A::WIDTH).zip(&tops) {
@@ -228,7 +235,7 @@ impl<A: Element, I: Input<A>, const LOG: bool> Kernel for Groups<'_, A, I, LOG> 
     }
 }
 
-/// The logarithm of the softmax of at most [`GROUPS`] groups with these largest keys.
+/// The logarithm of the softmax of at most [`GROUPS`] groups with these largest keys, or what it is made of.
 #[inline(always)]
 fn log_softmax<S: Simd, A: Element, I: Input<A>>(
     simd: S,
@@ -236,11 +243,23 @@ fn log_softmax<S: Simd, A: Element, I: Input<A>>(
     groups: &mut [A],
     len: usize,
     tops: &[A::Lanes<S>; GROUPS],
+    made_of: Option<&mut [(A, Wide)]>,
 ) {
     let zero = Total::zero(simd);
     let mut sums = [(zero, zero, tops[0]); GROUPS];
     for ((group, &top), sums) in groups.chunks_exact_mut(len * A::WIDTH).zip(tops).zip(&mut sums) {
         *sums = sums_for_log::<S, A, I>(simd, input, group, top);
+    }
+    if let Some(made_of) = made_of {
+        let sums = sums.iter().zip(tops);
+        for (to, (&(total, largest, counts), &top)) in made_of.chunks_exact_mut(A::WIDTH).zip(sums)
+        {
+            let logs = logarithm::<S, A>(total, largest, counts).store();
+            for (to, from) in to.iter_mut().zip(each::<S, A>(top).into_iter().zip(logs)) {
+                *to = from;
+            }
+        }
+        return;
     }
     let mut logs = [tops[0]; GROUPS];
     let count = groups.len() / (len * A::WIDTH);
@@ -255,42 +274,6 @@ fn log_softmax<S: Simd, A: Element, I: Input<A>>(
             #[inline(always)]
             |x| difference(x, top, log),
         );
-    }
-}
-
-/// The largest key of each lane and, relative to it, the logarithm of the sum of its exponentials.
-pub(super) struct Logarithms<'a, A, I> {
-    pub(super) input: I,
-    pub(super) groups: &'a mut [A],
-    pub(super) len: usize,
-    /// As many as there are lanes.
-    pub(super) logs: &'a mut [(A, Wide)],
-}
-
-impl<A: Element, I: Input<A>> Kernel for Logarithms<'_, A, I> {
-    type Output = ();
-    #[inline(always)]
-    fn run<S: Simd>(self, simd: S) {
-        let Self { input, groups, len, logs } = self;
-        let groups = groups.chunks_mut(GROUPS * len * A::WIDTH);
-        for (groups, logs) in groups.zip(logs.chunks_mut(GROUPS * A::WIDTH)) {
-            let zero = Total::zero(simd);
-            let mut sums = [(zero, zero, A::Lanes::<S>::fill(simd, A::zero())); GROUPS];
-            let groups = groups.chunks_exact_mut(len * A::WIDTH);
-            let mut tops = [sums[0].2; GROUPS];
-            for ((group, top), sums) in groups.zip(&mut tops).zip(&mut sums) {
-                *top = max::<S, A, I>(simd, input, group);
-                *sums = sums_for_log::<S, A, I>(simd, input, group, *top);
-            }
-            let groups = logs.chunks_exact_mut(A::WIDTH).zip(&sums).zip(&tops);
-            for ((logs, &(total, largest, counts)), &top) in groups {
-                let each_log = logarithm::<S, A>(total, largest, counts).store();
-                let all = each::<S, A>(top).into_iter().zip(each_log);
-                for (to, from) in logs.iter_mut().zip(all) {
-                    *to = from;
-                }
-            }
-        }
     }
 }
 
