@@ -119,6 +119,34 @@ fn gradients_agree_with_finite_differences() {
     }
 }
 
+#[test]
+fn sums_of_gradients_have_twice_the_digits() {
+    let mut rng = StdRng::seed_from_u64(77);
+    for len in [2, 9, 40, 700] {
+        // Products of y and dy that are large and cancel but for one: 2^60 + 1 - 2^60.
+        let mut dy: Array1<f64> =
+            Array1::from_shape_simple_fn(len, || rng.random_range(-9..9).into());
+        let y = Array1::from_elem(len, 0.25);
+        let rest: f64 = dy.iter().skip(1).sum();
+        dy[0] = -rest + 2f64.powi(60);
+        dy[len - 1] -= 2f64.powi(60) - 4.0;
+        let sum = 0.25 * dy.iter().map(|&dy| dy as i128).sum::<i128>() as f64;
+        let expected = dy.mapv(|dy| 0.25 * (dy - sum));
+        assert_eq!(softmax_backward(&y, &dy, Axis(0)), expected, "{len}");
+        let log = Array1::from_elem(len, f64::NEG_INFINITY);
+        assert_eq!(log_softmax_backward(&log, &dy, Axis(0)), dy, "{len}");
+        // In single precision sums and products are those of doubles.
+        let x = random(1, len, len as u64).mapv(|x| x as f32);
+        let (y, dy) = (x.softmax(Axis(1)), random(1, len, 99).mapv(|x| 1e3 + x as f32));
+        let [y_wide, dy_wide] = [&y, &dy].map(|x| x.mapv(f64::from));
+        let wide = softmax_backward(&y_wide, &dy_wide, Axis(1));
+        for (&dx, &wide) in softmax_backward(&y, &dy, Axis(1)).iter().zip(&wide) {
+            let error = (f64::from(dx) - wide).abs();
+            assert!(error <= 0.501 * f64::from(f32::EPSILON) * wide.abs(), "{dx} {wide}");
+        }
+    }
+}
+
 /// Units in the last place between two numbers of one sign.
 fn distance(a: f32, b: f32) -> u32 {
     a.to_bits().abs_diff(b.to_bits())

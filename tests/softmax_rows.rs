@@ -1,6 +1,11 @@
 //! Rows of a large array give the bits that they give alone, whatever stands before and behind them.
 
-use ndarray::{Array1, Array2, Array3, ArrayView2, ArrayView3, ArrayViewMut2, Axis, Zip, s};
+use ndarray::{
+    Array1, Array2, Array3, ArrayRef, ArrayView2, ArrayView3, ArrayViewMut2, Axis, Ix3, Zip, s,
+};
+use ndarray_activations::softmax::{
+    log_softmax_backward, log_softmax_backward_inplace, softmax_backward, softmax_backward_inplace,
+};
 use ndarray_activations::{Element, Level, prelude::*, with_level};
 
 /// Rows for every way through the loops: usual ones, one element that is nearly all of the sum, sums that are shifted
@@ -213,5 +218,59 @@ fn what_a_mask_leaves_has_the_bits_of_lanes_alone() {
     for len in [1, 5, 10, 64, 100, 300] {
         masked::<f32>(len);
         masked::<f64>(len);
+    }
+}
+
+/// Gradients of rows, of columns, in place and of lanes that are gathered one by one.
+fn gradients<A: Element>(len: usize) {
+    let (planes, rows) = (3, 23);
+    let noise = |seed: usize| {
+        let x: Vec<A> = (seed..seed + planes * rows)
+            .flat_map(|r| row(11 * r + 5, len))
+            .map(|x| A::from_f64(if x.is_finite() { x } else { 0.5 }))
+            .collect();
+        Array3::from_shape_vec((planes, rows, len), x).unwrap()
+    };
+    let (y, dy) = (noise(1).softmax(Axis(2)), noise(200));
+    let log = y.mapv(|y| A::from_f64(Element::to_f64(y).ln()));
+    let apart = |x: &Array3<A>| {
+        let mut wide = Array3::from_elem((planes, rows, 2 * len), A::from_f64(9.0));
+        wide.slice_mut(s![.., .., ..;2]).assign(x);
+        wide
+    };
+    let columns =
+        |x: &Array3<A>| x.view().permuted_axes([0, 2, 1]).as_standard_layout().into_owned();
+    type Gradient<A> = fn(&ArrayRef<A, Ix3>, &ArrayRef<A, Ix3>, Axis) -> Array3<A>;
+    type InPlace<A> = fn(&ArrayRef<A, Ix3>, &mut ArrayRef<A, Ix3>, Axis);
+    let all: [(&Array3<A>, Gradient<A>, InPlace<A>); 2] = [
+        (&y, softmax_backward, softmax_backward_inplace),
+        (&log, log_softmax_backward, log_softmax_backward_inplace),
+    ];
+    for (y, gradient, in_place) in all {
+        let (wide_y, wide_dy) = (apart(y), apart(&dy));
+        let step = s![.., .., ..;2];
+        let lanes = gradient(&wide_y.slice(step), &wide_dy.slice(step), Axis(2));
+        let expected = lanes.mapv(|y| bits(&y));
+        assert!(gradient(y, &dy, Axis(2)).mapv(|y| bits(&y)) == expected, "{len}: rows");
+        let of_columns = gradient(&columns(y), &columns(&dy), Axis(1)).permuted_axes([0, 2, 1]);
+        assert!(of_columns.mapv(|y| bits(&y)) == expected, "{len}: columns");
+        let mut dx = dy.clone();
+        in_place(y, &mut dx, Axis(2));
+        assert!(dx.mapv(|y| bits(&y)) == expected, "{len}: in place");
+        let mut dx = columns(&dy);
+        in_place(&columns(y), &mut dx, Axis(1));
+        assert!(columns(&dx).mapv(|y| bits(&y)) == expected, "{len}: columns in place");
+    }
+}
+
+#[test]
+fn gradients_of_rows_and_columns_have_the_bits_of_lanes_alone() {
+    for level in Level::available() {
+        with_level(level, || {
+            for len in [1, 2, 7, 8, 10, 16, 33, 64, 100, 2100] {
+                gradients::<f32>(len);
+                gradients::<f64>(len);
+            }
+        });
     }
 }

@@ -18,6 +18,8 @@ const TILE: usize = 16;
 
 /// How many times as many elements as elsewhere are worth two threads where each then has narrower rows.
 pub(super) const WORTH: usize = 4;
+/// Elements that are copied at a time before they are overwritten.
+const PART: usize = 2 << 10;
 /// Elements of a plane whose rows threads share well.
 const PLANE: usize = 256 << 10;
 
@@ -41,6 +43,9 @@ pub trait Reduce<A, B>: Sync {
     fn columns(&self, x: &ArrayView2<'_, A>, stat: ArrayViewMut1<'_, B>) -> bool;
 }
 
+/// A faster way for lanes of so many elements, one after the other in the input, the second input and the output.
+pub(crate) type Pairs<A> = fn(&[A], &[A], &mut [A], usize);
+
 /// The arrays of a walk, all of one shape but for `stat`, whose axis has length 1.
 pub(crate) struct Walk<'a, A, B, D> {
     pub(crate) x: Option<ArrayView<'a, A, D>>,
@@ -51,6 +56,8 @@ pub(crate) struct Walk<'a, A, B, D> {
     pub(crate) tile: Option<&'a dyn Columns<A>>,
     /// The same of walks whose only array is `x`.
     pub(crate) reduce: Option<&'a dyn Reduce<A, B>>,
+    /// The same of walks with `other` and `out`.
+    pub(crate) pairs: Option<Pairs<A>>,
 }
 
 /// Panics unless the array has the axis.
@@ -166,6 +173,7 @@ impl<'a, A: Element, B: Send, D: Dimension> Walk<'a, A, B, D> {
                 stat: stat.0,
                 tile: self.tile,
                 reduce: self.reduce,
+                pairs: self.pairs,
             },
             Self {
                 x: x.1,
@@ -174,6 +182,7 @@ impl<'a, A: Element, B: Send, D: Dimension> Walk<'a, A, B, D> {
                 stat: stat.1,
                 tile: self.tile,
                 reduce: self.reduce,
+                pairs: self.pairs,
             },
         )
     }
@@ -243,17 +252,47 @@ impl<'a, A: Element, B: Send, D: Dimension> Walk<'a, A, B, D> {
         }
     }
 
+    /// Lanes that stand one after the other, where there is a faster way for them; returns whether that was done.
+    fn in_rows(&mut self) -> bool {
+        let (x, other) = (self.x.as_ref().map(|x| x.as_slice()), self.other.as_ref());
+        let count = self.stat.len().max(1);
+        if let (Some(f), Some(Some(x)), Some(stat)) = (self.reduce, x, self.stat.as_slice_mut()) {
+            f.rows(x, x.len() / count, stat);
+            return true;
+        }
+        let (Some(f), Some(other), Some(out)) = (self.pairs, other, &mut self.out) else {
+            return false;
+        };
+        let (Some(other), Some(out)) = (other.as_slice(), out.as_slice_mut()) else {
+            return false;
+        };
+        let len = out.len() / count;
+        match x {
+            Some(None) => return false,
+            Some(Some(x)) => f(x, other, out, len),
+            None if len == 0 => (),
+            None => {
+                // What is overwritten is copied, in parts that stay in the first-level cache.
+                let size = (PART / len).max(1) * len;
+                let mut copy = Vec::new();
+                for (other, out) in other.chunks(size).zip(out.chunks_mut(size)) {
+                    copy.clear();
+                    copy.extend_from_slice(out);
+                    f(&copy, other, out, len);
+                }
+            }
+        }
+        true
+    }
+
     fn lanes(mut self, axis: Axis, f: &impl Fn(Strand<'_, A, B>)) {
         if let (Some(f), Some(out)) = (self.tile, &mut self.out)
             && short(f, axis, self.x.as_ref(), out)
         {
             return;
         }
-        if let (Some(f), Some(x)) = (self.reduce, &self.x)
-            && x.shape()[axis.index() + 1..].iter().all(|&len| len == 1)
-            && let (Some(x), Some(stat)) = (x.as_slice(), self.stat.as_slice_mut())
-        {
-            return f.rows(x, x.len() / stat.len().max(1), stat);
+        if self.stat.shape()[axis.index() + 1..].iter().all(|&len| len == 1) && self.in_rows() {
+            return;
         }
         let mut scratch = Scratch { x: Vec::new(), other: Vec::new(), out: Vec::new() };
         let mut x = self.x.as_ref().map(|x| x.lanes(axis).into_iter());

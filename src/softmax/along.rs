@@ -4,7 +4,7 @@ use ndarray::{Array, ArrayRef, ArrayView, ArrayViewMut, Axis, Dimension, RemoveA
 
 use crate::activation::Cost;
 use crate::apply::parallel::{self, Tasks};
-use crate::apply::{self, Columns, Reduce, Strand, Walk};
+use crate::apply::{self, Columns, Pairs, Reduce, Strand, Walk};
 use crate::element::Element;
 
 /// A place for the result of each lane.
@@ -21,6 +21,7 @@ fn walk<'a, A: Element, D: Dimension>(
     out: ArrayViewMut<'a, A, D>,
     f: &(impl Fn(Strand<'_, A, ()>) + Sync),
     tile: Option<&'a dyn Columns<A>>,
+    pairs: Option<Pairs<A>>,
 ) {
     let mut stat = stats(&out.raw_dim(), axis, ());
     let walk = Walk {
@@ -30,6 +31,7 @@ fn walk<'a, A: Element, D: Dimension>(
         stat: stat.view_mut(),
         tile,
         reduce: None,
+        pairs,
     };
     walk.run(axis, Cost::Moderate, f);
 }
@@ -38,13 +40,36 @@ fn walk<'a, A: Element, D: Dimension>(
 pub(super) fn lanes<A: Element, D: Dimension>(
     axis: Axis,
     x: &ArrayRef<A, D>,
-    other: Option<&ArrayRef<A, D>>,
     f: &(impl Fn(Strand<'_, A, ()>) + Sync),
     tile: Option<&dyn Columns<A>>,
 ) -> Array<A, D> {
     let mut out = apply::new_like(x);
-    walk(axis, Some(x), other, out.view_mut(), f, tile);
+    walk(axis, Some(x), None, out.view_mut(), f, tile, None);
     out
+}
+
+/// The same of every lane of two arrays.
+pub(super) fn pairs<A: Element, D: Dimension>(
+    axis: Axis,
+    x: &ArrayRef<A, D>,
+    other: &ArrayRef<A, D>,
+    f: &(impl Fn(Strand<'_, A, ()>) + Sync),
+    faster: Pairs<A>,
+) -> Array<A, D> {
+    let mut out = apply::new_like(x);
+    walk(axis, Some(x), Some(other), out.view_mut(), f, None, Some(faster));
+    out
+}
+
+/// The same, overwriting the first.
+pub(super) fn update_pairs<A: Element, D: Dimension>(
+    axis: Axis,
+    x: &mut ArrayRef<A, D>,
+    other: &ArrayRef<A, D>,
+    f: &(impl Fn(Strand<'_, A, ()>) + Sync),
+    faster: Pairs<A>,
+) {
+    walk(axis, None, Some(other), x.view_mut(), f, None, Some(faster));
 }
 
 /// `f` of every lane into `out`.
@@ -56,18 +81,17 @@ pub(super) fn assign<A: Element, D: Dimension>(
     tile: Option<&dyn Columns<A>>,
 ) {
     apply::assert_same_shape("output", out.shape(), "input", x.shape());
-    walk(axis, Some(x), None, out.view_mut(), f, tile);
+    walk(axis, Some(x), None, out.view_mut(), f, tile, None);
 }
 
 /// Every lane overwritten with `f` of it.
 pub(super) fn update<A: Element, D: Dimension>(
     axis: Axis,
     x: &mut ArrayRef<A, D>,
-    other: Option<&ArrayRef<A, D>>,
     f: &(impl Fn(Strand<'_, A, ()>) + Sync),
     tile: Option<&dyn Columns<A>>,
 ) {
-    walk(axis, None, other, x.view_mut(), f, tile);
+    walk(axis, None, None, x.view_mut(), f, tile, None);
 }
 
 /// A new array of `f` of every lane, which sees `-∞` where the mask is false; what it makes of that is replaced by
@@ -91,7 +115,7 @@ pub(super) fn masked<A: Element, D: Dimension, E: Dimension>(
     let all = Masked { x: x.view(), mask, out: out.view_mut() };
     let block = |Masked { x, mask, mut out }: Masked<'_, A, D>| {
         each_slice(axis, Some(x), &mask, &mut out, A::neg_infinity());
-        update(axis, &mut out, None, f, Some(tile));
+        update(axis, &mut out, f, Some(tile));
         each_slice(axis, None, &mask, &mut out, hidden);
     };
     let pieces = parallel::pieces_of_views(Cost::Moderate, x.len());
@@ -195,6 +219,7 @@ pub(super) fn reduce<A: Element, D: RemoveAxis>(
         stat: stat.view_mut(),
         tile: None,
         reduce: Some(faster),
+        pairs: None,
     };
     walk.run(axis, Cost::Moderate, f);
     stat.index_axis_move(axis, 0)

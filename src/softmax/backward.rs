@@ -3,13 +3,14 @@
 use fearless_simd::Simd;
 use ndarray::{Array, ArrayRef, Axis, Dimension};
 
-use super::along::{lanes, update};
-use super::lane::map;
-use super::wide::Wide;
+use super::along::{pairs, update_pairs};
+use super::max::{load_padded, store_part};
+use super::sum::first;
+use super::total::{Total, single};
 use crate::apply::{self, Strand};
 use crate::element::Element;
-use crate::lane::{Job, Kernel, run};
-use crate::math;
+use crate::lane::{Doubles, Job, Kernel, Lane, LaneIo, run};
+use crate::math::{self, Pair};
 
 /// The gradient of a loss with respect to the input of softmax, from its output `y` and the
 /// gradient `dy` with respect to that output.
@@ -19,7 +20,7 @@ use crate::math;
 /// ```
 ///
 /// A new array in the memory order of `dy`. The sum is taken in double precision for `f32` and in
-/// double-double for `f64`, in the order of the lane.
+/// double-double for `f64`, in an order that depends on the length of the lane alone.
 ///
 /// ```
 /// use ndarray::{Axis, array};
@@ -40,7 +41,7 @@ pub fn softmax_backward<A: Element, D: Dimension>(
 ) -> Array<A, D> {
     apply::assert_axis(axis, y.ndim());
     apply::assert_same_shape("upstream gradient", dy.shape(), "output", y.shape());
-    lanes(axis, dy, Some(y), &softmax_lane, None)
+    pairs(axis, dy, y, &lane::<A, false>, many::<A, false>)
 }
 
 /// [`softmax_backward`], overwriting `dy` with the result.
@@ -64,7 +65,7 @@ pub fn softmax_backward_inplace<A: Element, D: Dimension>(
 ) {
     apply::assert_axis(axis, y.ndim());
     apply::assert_same_shape("upstream gradient", dy.shape(), "output", y.shape());
-    update(axis, dy, Some(y), &softmax_lane, None);
+    update_pairs(axis, dy, y, &lane::<A, false>, many::<A, false>);
 }
 
 /// The gradient of a loss with respect to the input of log-softmax, from its output `y` and the
@@ -94,7 +95,7 @@ pub fn log_softmax_backward<A: Element, D: Dimension>(
 ) -> Array<A, D> {
     apply::assert_axis(axis, y.ndim());
     apply::assert_same_shape("upstream gradient", dy.shape(), "output", y.shape());
-    lanes(axis, dy, Some(y), &log_softmax_lane, None)
+    pairs(axis, dy, y, &lane::<A, true>, many::<A, true>)
 }
 
 /// [`log_softmax_backward`], overwriting `dy` with the result.
@@ -118,55 +119,121 @@ pub fn log_softmax_backward_inplace<A: Element, D: Dimension>(
 ) {
     apply::assert_axis(axis, y.ndim());
     apply::assert_same_shape("upstream gradient", dy.shape(), "output", y.shape());
-    update(axis, dy, Some(y), &log_softmax_lane, None);
+    update_pairs(axis, dy, y, &lane::<A, true>, many::<A, true>);
 }
 
-/// `Σ a b` of a lane.
-fn dot<A: Element>(pairs: impl Iterator<Item = (A, A)>) -> Wide {
-    if size_of::<A>() == 4 {
-        return Wide::from(pairs.map(|(a, b)| a.to_f64() * b.to_f64()).sum());
-    }
-    pairs.fold(Wide::ZERO, |sum, (a, b)| sum.plus(Wide::product(a.to_f64(), b.to_f64())))
-}
-
-fn softmax_lane<A: Element>(strand: Strand<'_, A, ()>) {
-    let Strand { x: dy, other: y, out, .. } = strand;
-    let sum = dot(y.iter().copied().zip(dy.iter().copied()));
-    for ((out, &y), &dy) in out.iter_mut().zip(y).zip(dy) {
-        let distance = (dy.to_f64() - sum.high) - sum.low;
-        *out = A::from_f64(y.to_f64() * distance);
-    }
-}
-
-/// `dy − eʸ · sum`. Multiplied and added where processors do that in one step: elsewhere it is a call.
-struct Gradient<'a, A> {
+/// The gradients of lanes of `len` elements, one after the other.
+struct Gradients<'a, A, const LOG: bool> {
     y: &'a [A],
     dy: &'a [A],
     out: &'a mut [A],
-    sum: f64,
+    len: usize,
 }
 
-impl<A: Element> Kernel for Gradient<'_, A> {
+impl<A: Element, const LOG: bool> Kernel for Gradients<'_, A, LOG> {
     type Output = ();
     #[inline(always)]
-    #[expect(clippy::redundant_closure, reason = "by its name a function is called, not in line")]
     fn run<S: Simd>(self, simd: S) {
-        let Self { y, dy, out, sum } = self;
-        map(
-            simd,
-            y,
-            out,
-            #[inline(always)]
-            |y| math::exp(y),
-        );
-        for (out, &dy) in out.iter_mut().zip(dy) {
-            *out = A::from_f64((-out.to_f64()).mul_add(sum, dy.to_f64()));
+        let Self { y, dy, out, len } = self;
+        let tail = len % A::WIDTH;
+        let zero = A::Lanes::<S>::fill(simd, A::zero());
+        let these = first(zero, tail);
+        for start in (0..out.len()).step_by(len) {
+            // From this lane on: what follows its tail is read where there is something, and overwritten later.
+            let (y, dy, out) = (&y[start..], &dy[start..], &mut out[start..]);
+            let vectors = y[..len].chunks_exact(A::WIDTH).zip(dy[..len].chunks_exact(A::WIDTH));
+            let mut sum = Total::zero(simd);
+            for (y, dy) in vectors.clone() {
+                let (y, dy) = (A::Lanes::<S>::load(simd, y), A::Lanes::<S>::load(simd, dy));
+                sum = plus::<S, A, LOG>(sum, y, dy);
+            }
+            let y_tail = rest::<S, A>(simd, y, (len, tail), these);
+            let dy_tail = rest::<S, A>(simd, dy, (len, tail), these);
+            if tail > 0 {
+                sum = plus::<S, A, LOG>(sum, y_tail, dy_tail);
+            }
+            let first = Pair::sum(sum.first.high, sum.first.low);
+            let sum = Total { first, ..sum }.fold::<A>();
+            let high = Doubles::<S>::fill(simd, sum.high);
+            let low = Doubles::<S>::fill(simd, sum.low);
+            for ((y, dy), out) in vectors.zip(out[..len].chunks_exact_mut(A::WIDTH)) {
+                let (y, dy) = (A::Lanes::<S>::load(simd, y), A::Lanes::<S>::load(simd, dy));
+                gradient::<S, _, LOG>(y, dy, high, low).store(out);
+            }
+            if tail > 0 {
+                let last = gradient::<S, _, LOG>(y_tail, dy_tail, high, low);
+                match out.get_mut(len - tail..len - tail + A::WIDTH) {
+                    Some(out) => last.store(out),
+                    None => store_part::<S, A>(last, &mut out[len - tail..len]),
+                }
+            }
         }
     }
 }
 
-fn log_softmax_lane<A: Element>(strand: Strand<'_, A, ()>) {
-    let Strand { x: dy, other: y, out, .. } = strand;
-    let sum = dot(dy.iter().map(|&dy| (dy, A::one()))).value();
-    run(Job::new(), Gradient { y, dy, out, sum });
+/// The last elements of a lane, the first `len` of `x`, and zeros.
+#[inline(always)]
+fn rest<S: Simd, A: Element>(
+    simd: S,
+    x: &[A],
+    (len, tail): (usize, usize),
+    these: <A::Lanes<S> as Lane>::Mask,
+) -> A::Lanes<S> {
+    let zero = A::Lanes::<S>::fill(simd, A::zero());
+    match x.get(len - tail..len - tail + A::WIDTH) {
+        Some(x) => Lane::select(these, A::Lanes::<S>::load(simd, x), zero),
+        None => load_padded::<S, A>(simd, &x[len - tail..len], A::zero()),
+    }
+}
+
+/// With the next terms of `Σ y dy`, or of `Σ dy`: element `i` is added to sum `i mod 16` (`f32`, in double precision) or
+/// `i mod 8` (`f64`, in double-double), and these are folded by halves.
+#[inline(always)]
+fn plus<S: Simd, A: Element, const LOG: bool>(
+    sum: Total<S>,
+    y: A::Lanes<S>,
+    dy: A::Lanes<S>,
+) -> Total<S> {
+    let ((y, y_rest), (dy, dy_rest)) = (y.widen(), dy.widen());
+    if const { single::<A>() } {
+        // Products of two `f32` numbers are exact.
+        let (first, rest) = if LOG { (dy, dy_rest) } else { (y * dy, y_rest * dy_rest) };
+        return Total::double(sum.first.high + first, sum.rest.high + rest);
+    }
+    let zero = dy.splat(0.0);
+    let (term, error) = if LOG {
+        (dy, zero)
+    } else {
+        let product = y * dy;
+        (product, y.mul_add(dy, -product))
+    };
+    let Pair { high, low } = Pair::two_sum(sum.first.high, term);
+    Total { first: Pair { high, low: sum.first.low + (low + error) }, ..sum }
+}
+
+/// `y (dy − sum)`, or `dy − eʸ sum`.
+#[inline(always)]
+fn gradient<S: Simd, V: LaneIo<S>, const LOG: bool>(
+    y: V,
+    dy: V,
+    high: Doubles<S>,
+    low: Doubles<S>,
+) -> V {
+    let y = if LOG { math::exp(y) } else { y };
+    let ((y, y_rest), (dy, dy_rest)) = (y.widen(), dy.widen());
+    if LOG {
+        let sum = high + low;
+        return V::narrow(y.neg_mul_add(sum, dy), y_rest.neg_mul_add(sum, dy_rest));
+    }
+    V::narrow(y * ((dy - high) - low), y_rest * ((dy_rest - high) - low))
+}
+
+fn lane<A: Element, const LOG: bool>(strand: Strand<'_, A, ()>) {
+    many::<A, LOG>(strand.x, strand.other, strand.out, strand.out.len());
+}
+
+fn many<A: Element, const LOG: bool>(dy: &[A], y: &[A], out: &mut [A], len: usize) {
+    if len > 0 {
+        run(Job::new(), Gradients::<A, LOG> { y, dy, out, len });
+    }
 }

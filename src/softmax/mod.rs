@@ -163,7 +163,6 @@ impl Softmax {
         along::lanes(
             self.axis,
             x,
-            None,
             &softmax_of(self.factor),
             Some(&*A::softmax_columns(Job::new(), Some(self.factor), x.len())),
         )
@@ -187,7 +186,6 @@ impl Softmax {
         along::update(
             self.axis,
             x,
-            None,
             &softmax_of(self.factor),
             Some(&*A::softmax_columns(Job::new(), Some(self.factor), x.len())),
         );
@@ -268,13 +266,13 @@ impl Along {
         x: &ArrayRef<A, D>,
     ) -> Array<A, D> {
         apply::assert_axis(axis, x.ndim());
-        along::lanes(axis, x, None, &self.lane(), self.tile(x.len()).as_deref())
+        along::lanes(axis, x, &self.lane(), self.tile(x.len()).as_deref())
     }
 
     #[track_caller]
     pub(crate) fn map_inplace<A: Element, D: Dimension>(self, axis: Axis, x: &mut ArrayRef<A, D>) {
         apply::assert_axis(axis, x.ndim());
-        along::update(axis, x, None, &self.lane(), self.tile(x.len()).as_deref());
+        along::update(axis, x, &self.lane(), self.tile(x.len()).as_deref());
     }
 
     #[track_caller]
