@@ -168,17 +168,21 @@ impl<'a, A: Element> CrossEntropy<'a, A> {
     ) {
         let Some(class) = class else { return lane.fill(A::zero()) };
         let hit = (1.0 - self.smoothing) * weight_of(self.weights, class);
+        if self.smoothing == 0.0 {
+            // All, and then the one: there is no choice in the loop.
+            let gradient = |p: f64| A::from_f64(factor * (hit * p));
+            match lane.as_slice_mut() {
+                Some(lane) => lane.iter_mut().for_each(|p| *p = gradient(p.to_f64())),
+                None => lane.mapv_inplace(|p| gradient(p.to_f64())),
+            }
+            lane[class] = gradient(complement);
+            return;
+        }
         let spread = self.smoothing / lane.len() as f64;
-        let rest: f64 = match self.smoothing {
-            0.0 => 0.0,
-            _ => (0..lane.len()).map(|c| spread * weight_of(self.weights, c)).sum(),
-        };
+        let rest: f64 = (0..lane.len()).map(|c| spread * weight_of(self.weights, c)).sum();
         for (c, to) in lane.iter_mut().enumerate() {
             let p = to.to_f64();
-            let smooth = match self.smoothing {
-                0.0 => 0.0,
-                _ => rest * p - spread * weight_of(self.weights, c),
-            };
+            let smooth = rest * p - spread * weight_of(self.weights, c);
             let sharp = hit * if c == class { complement } else { p };
             *to = A::from_f64(factor * (sharp + smooth));
         }
