@@ -87,7 +87,7 @@ fn f64_rows_give_the_bits_that_they_give_alone() {
 
 /// Lanes that are runs of memory but not along the last axis: in the same order in both arrays, in others, backwards.
 fn other_orders<A: Element>(len: usize) {
-    let (planes, rows) = (3, 40);
+    let (planes, rows) = (3, 100);
     let x: Vec<A> = (0..planes * rows).flat_map(|r| row(r, len)).map(A::from_f64).collect();
     let x = ArrayView3::from_shape((planes, rows, len), &x).unwrap();
     let softmaxes = x.softmax(Axis(2));
@@ -106,6 +106,15 @@ fn other_orders<A: Element>(len: usize) {
         let mut out = x.to_owned();
         out.view_mut().permuted_axes(axes).softmax_inplace(axis);
         assert!(out.mapv(|y| bits(&y)) == expected, "{len}: in place, {axes:?}");
+        // With steps along the lanes, and along all axes.
+        let mut wide = Array3::from_elem((2 * planes, 2 * rows, 3 * len), A::from_f64(2e3));
+        let apart = s![..;2, ..;2, ..;3];
+        wide.slice_mut(apart).assign(&x);
+        let wide = wide.slice(apart).permuted_axes(axes);
+        assert!(wide.softmax(axis).mapv(|y| bits(&y)) == same, "{len}: steps, {axes:?}");
+        let mut out = x.to_owned();
+        wide.softmax_assign_into(axis, &mut out.view_mut().permuted_axes(axes));
+        assert!(out.mapv(|y| bits(&y)) == expected, "{len}: from steps, {axes:?}");
         let other = Axis((axis.index() + 1) % 3);
         turned.invert_axis(other);
         let mut out = x.to_owned().permuted_axes(axes);
@@ -197,8 +206,7 @@ fn masked<A: Element>(len: usize) {
             }
             let expected = expected.mapv(|y| bits(&y));
             for axes in [[0, 1, 2], [0, 2, 1], [2, 1, 0]] {
-                let (turned, mask) =
-                    (x.view().permuted_axes(axes), wide.clone().permuted_axes(axes));
+                let (turned, mask) = (x.view().permuted_axes(axes), wide.permuted_axes(axes));
                 let axis = Axis(axes.iter().position(|&axis| axis == 2).unwrap());
                 for x in [turned.to_owned(), turned.as_standard_layout().into_owned()] {
                     let y = match log {

@@ -286,10 +286,29 @@ impl<'a, A: Element, B: Send, D: Dimension> Walk<'a, A, B, D> {
     }
 
     fn lanes(mut self, axis: Axis, f: &impl Fn(Strand<'_, A, B>)) {
-        if let (Some(f), Some(out)) = (self.tile, &mut self.out)
-            && short(f, axis, self.x.as_ref(), out)
-        {
-            return;
+        if let (Some(tile), Some(out)) = (self.tile, &mut self.out) {
+            if short(tile, axis, self.x.as_ref(), out) {
+                return;
+            }
+            // Lanes with steps are put side by side first, a part that stays in the caches after the other.
+            let steps = |strides: &[isize]| strides[axis.index()] != 1;
+            if let Some(x) = &self.x
+                && steps(x.strides())
+                && !steps(out.strides())
+            {
+                if let Some(other) = outermost(out, axis)
+                    && out.len() > 4 * PART
+                {
+                    let (a, b) = self.split_at(other);
+                    a.lanes(axis, f);
+                    return b.lanes(axis, f);
+                }
+                out.assign(x);
+                self.x = None;
+                if short(tile, axis, None, out) {
+                    return;
+                }
+            }
         }
         if self.stat.shape()[axis.index() + 1..].iter().all(|&len| len == 1) && self.in_rows() {
             return;
@@ -309,6 +328,14 @@ impl<'a, A: Element, B: Send, D: Dimension> Walk<'a, A, B, D> {
             );
         }
     }
+}
+
+/// The axis besides this one along which an array is best cut into runs of memory.
+pub(crate) fn outermost<A, D: Dimension>(x: &ArrayViewMut<'_, A, D>, axis: Axis) -> Option<Axis> {
+    (0..x.ndim())
+        .filter(|&other| other != axis.index() && x.shape()[other] > 1)
+        .max_by_key(|&other| x.strides()[other].unsigned_abs())
+        .map(Axis)
 }
 
 /// The two axes of an array whose other axes have length 1, `axis` first.

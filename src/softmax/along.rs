@@ -189,14 +189,11 @@ struct Masked<'a, A, D> {
 impl<'a, A: Element, D: Dimension> Masked<'a, A, D> {
     /// Calls `f` for parts of whole lanes, of about so many elements where that leaves runs of memory.
     fn cut(self, axis: Axis, elements: usize, f: &mut impl FnMut(Self)) {
-        let outermost = (0..self.out.ndim())
-            .filter(|&other| other != axis.index() && self.out.shape()[other] > 1)
-            .max_by_key(|&other| self.out.strides()[other].unsigned_abs());
-        let Some(other) = outermost else { return f(self) };
-        if self.out.len() <= elements || self.out.strides()[other].unsigned_abs() == 1 {
+        let Some(other) = apply::outermost(&self.out, axis) else { return f(self) };
+        if self.out.len() <= elements || self.out.stride_of(other).unsigned_abs() == 1 {
             return f(self);
         }
-        let (other, middle) = (Axis(other), self.out.shape()[other] / 2);
+        let middle = self.out.len_of(other) / 2;
         let (x, mask) = (self.x.split_at(other, middle), self.mask.split_at(other, middle));
         let out = self.out.split_at(other, middle);
         Self { x: x.0, mask: mask.0, out: out.0 }.cut(axis, elements, f);
