@@ -41,7 +41,7 @@ pub fn softmax_backward<A: Element, D: Dimension>(
 ) -> Array<A, D> {
     apply::assert_axis(axis, y.ndim());
     apply::assert_same_shape("upstream gradient", dy.shape(), "output", y.shape());
-    pairs(axis, dy, y, &lane::<A, false>, many::<A, false>)
+    pairs(axis, dy, y, &lane::<A>, A::softmax_gradients)
 }
 
 /// [`softmax_backward`], overwriting `dy` with the result.
@@ -65,7 +65,7 @@ pub fn softmax_backward_inplace<A: Element, D: Dimension>(
 ) {
     apply::assert_axis(axis, y.ndim());
     apply::assert_same_shape("upstream gradient", dy.shape(), "output", y.shape());
-    update_pairs(axis, dy, y, &lane::<A, false>, many::<A, false>);
+    update_pairs(axis, dy, y, &lane::<A>, A::softmax_gradients);
 }
 
 /// The gradient of a loss with respect to the input of log-softmax, from its output `y` and the
@@ -95,7 +95,7 @@ pub fn log_softmax_backward<A: Element, D: Dimension>(
 ) -> Array<A, D> {
     apply::assert_axis(axis, y.ndim());
     apply::assert_same_shape("upstream gradient", dy.shape(), "output", y.shape());
-    pairs(axis, dy, y, &lane::<A, true>, many::<A, true>)
+    pairs(axis, dy, y, &log_lane::<A>, A::log_softmax_gradients)
 }
 
 /// [`log_softmax_backward`], overwriting `dy` with the result.
@@ -119,10 +119,10 @@ pub fn log_softmax_backward_inplace<A: Element, D: Dimension>(
 ) {
     apply::assert_axis(axis, y.ndim());
     apply::assert_same_shape("upstream gradient", dy.shape(), "output", y.shape());
-    update_pairs(axis, dy, y, &lane::<A, true>, many::<A, true>);
+    update_pairs(axis, dy, y, &log_lane::<A>, A::log_softmax_gradients);
 }
 
-/// The gradients of lanes of `len` elements, one after the other.
+/// The same for a SIMD level.
 struct Gradients<'a, A, const LOG: bool> {
     y: &'a [A],
     dy: &'a [A],
@@ -219,7 +219,7 @@ fn gradient<S: Simd, V: LaneIo<S>, const LOG: bool>(
     high: Doubles<S>,
     low: Doubles<S>,
 ) -> V {
-    let y = if LOG { math::exp(y) } else { y };
+    let y = if LOG { exp(y) } else { y };
     let ((y, y_rest), (dy, dy_rest)) = (y.widen(), dy.widen());
     if LOG {
         let sum = high + low;
@@ -228,12 +228,28 @@ fn gradient<S: Simd, V: LaneIo<S>, const LOG: bool>(
     V::narrow(y * ((dy - high) - low), y_rest * ((dy_rest - high) - low))
 }
 
-fn lane<A: Element, const LOG: bool>(strand: Strand<'_, A, ()>) {
-    many::<A, LOG>(strand.x, strand.other, strand.out, strand.out.len());
+fn lane<A: Element>(strand: Strand<'_, A, ()>) {
+    A::softmax_gradients(strand.x, strand.other, strand.out, strand.out.len());
 }
 
-fn many<A: Element, const LOG: bool>(dy: &[A], y: &[A], out: &mut [A], len: usize) {
+fn log_lane<A: Element>(strand: Strand<'_, A, ()>) {
+    A::log_softmax_gradients(strand.x, strand.other, strand.out, strand.out.len());
+}
+
+/// The gradients of lanes of `len` elements, one after the other.
+pub(super) fn gradients<A: Element, const LOG: bool>(dy: &[A], y: &[A], out: &mut [A], len: usize) {
     if len > 0 {
         run(Job::new(), Gradients::<A, LOG> { y, dy, out, len });
     }
+}
+
+/// The exponential, as a function of its own where fused steps are emulated.
+#[inline(always)]
+fn exp<V: Lane>(y: V) -> V {
+    if V::IS_FUSED { math::exp(y) } else { exp_called(y) }
+}
+
+#[inline(never)]
+fn exp_called<V: Lane>(y: V) -> V {
+    math::exp(y)
 }

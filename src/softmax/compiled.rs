@@ -3,7 +3,7 @@
 
 use super::input::{Plain, Scale};
 use super::rows::is_far;
-use super::{SoftmaxStats, columns, lane, logsumexp};
+use super::{SoftmaxStats, backward, columns, lane, logsumexp};
 use crate::apply::{Columns, Reduce};
 use crate::lane::Job;
 
@@ -21,6 +21,11 @@ pub trait SoftmaxLoops: Sized {
     fn logsumexp_of_many(job: Job) -> Box<dyn Reduce<Self, Self>>;
     #[doc(hidden)]
     fn softmax_stats(x: &[Self]) -> SoftmaxStats<Self>;
+    /// The gradients of lanes of so many elements, one after the other, from those of their softmax and that itself.
+    #[doc(hidden)]
+    fn softmax_gradients(dy: &[Self], y: &[Self], out: &mut [Self], len: usize);
+    #[doc(hidden)]
+    fn log_softmax_gradients(dy: &[Self], y: &[Self], out: &mut [Self], len: usize);
     /// The softmax of columns of `x · factor`; without a factor, the logarithm of softmax. For an array of so many
     /// elements.
     #[doc(hidden)]
@@ -48,6 +53,17 @@ macro_rules! loops {
                 }
                 fn softmax_stats(x: &[$elem]) -> SoftmaxStats<$elem> {
                     logsumexp::counted(x)
+                }
+                fn softmax_gradients(dy: &[$elem], y: &[$elem], out: &mut [$elem], len: usize) {
+                    backward::gradients::<$elem, false>(dy, y, out, len);
+                }
+                fn log_softmax_gradients(
+                    dy: &[$elem],
+                    y: &[$elem],
+                    out: &mut [$elem],
+                    len: usize,
+                ) {
+                    backward::gradients::<$elem, true>(dy, y, out, len);
                 }
                 fn softmax_columns(
                     job: Job,

@@ -104,6 +104,29 @@ pub(crate) fn logarithm<S: Simd, A: Element>(
     largest: Total<S>,
     counts: A::Lanes<S>,
 ) -> Total<S> {
+    if <A::Lanes<S> as Lane>::IS_FUSED {
+        logarithm_inlined::<S, A>(rest, largest, counts)
+    } else {
+        logarithm_called::<S, A>(&rest, &largest, counts)
+    }
+}
+
+/// The same as a function of its own, where emulated steps would make it ten times as long.
+#[inline(never)]
+fn logarithm_called<S: Simd, A: Element>(
+    rest: &Total<S>,
+    largest: &Total<S>,
+    counts: A::Lanes<S>,
+) -> Total<S> {
+    logarithm_inlined::<S, A>(*rest, *largest, counts)
+}
+
+#[inline(always)]
+fn logarithm_inlined<S: Simd, A: Element>(
+    rest: Total<S>,
+    largest: Total<S>,
+    counts: A::Lanes<S>,
+) -> Total<S> {
     let (count, count_rest) = counts.widen();
     if const { single::<A>() } {
         return Total {
