@@ -169,8 +169,8 @@ impl<'a, A: Element> CrossEntropy<'a, A> {
         let Some(class) = class else { return lane.fill(A::zero()) };
         let hit = (1.0 - self.smoothing) * weight_of(self.weights, class);
         if self.smoothing == 0.0 {
-            // All, and then the one: there is no choice in the loop.
-            let gradient = |p: f64| A::from_f64(factor * (hit * p));
+            // All, and then the one: there is no choice in the loop. Zeros are positive, as below.
+            let gradient = |p: f64| A::from_f64(factor * (hit * p + 0.0));
             match lane.as_slice_mut() {
                 Some(lane) => lane.iter_mut().for_each(|p| *p = gradient(p.to_f64())),
                 None => lane.mapv_inplace(|p| gradient(p.to_f64())),

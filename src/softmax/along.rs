@@ -126,11 +126,17 @@ pub(super) fn masked<A: Element, D: Dimension, E: Dimension>(
         parts.into_iter().for_each(|part| part.cut(axis, BLOCK, &mut |part| block(part)));
         return out;
     }
+    let few = parts.len() < pieces && parallel::pieces(Cost::Moderate, x.len_of(axis)) > 1;
     let mut tasks = Tasks::new();
     for part in parts {
         tasks.push(|| part.cut(axis, BLOCK, &mut |part| block(part)));
     }
-    tasks.run();
+    // A few long lanes are cut further.
+    if few {
+        tasks.run_in_pool();
+    } else {
+        tasks.run();
+    }
     out
 }
 
@@ -177,7 +183,7 @@ fn choose<A: Element>(x: Option<&[A]>, mask: &[bool], out: &mut [A], hidden: A) 
     }
 }
 
-/// Elements that go through all steps while they stay in the first-level cache.
+/// Elements that go through all steps while they stay in the caches of a core.
 const BLOCK: usize = 16 << 10;
 
 struct Masked<'a, A, D> {
