@@ -4,7 +4,8 @@
 use std::hint::black_box;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use ndarray::{Array, Array2, Axis, NdFloat, Zip};
+use ndarray::{Array, Array2, Axis, NdFloat, Zip, s};
+use ndarray_activations::softmax::{log_softmax_backward, softmax_backward};
 use ndarray_activations::{Element, prelude::*};
 use rand::{Rng, SeedableRng, rngs::StdRng};
 
@@ -43,5 +44,30 @@ fn shapes<A: Element>(c: &mut Criterion) {
     }
 }
 
-criterion_group!(benches, shapes::<f32>, shapes::<f64>);
+/// What stands beside softmax, in rows: sums, masks, gradients, and a view with steps.
+fn beside<A: Element>(c: &mut Criterion) {
+    let mut rng = StdRng::seed_from_u64(2);
+    let last = Axis(1);
+    for (rows, columns) in [(4096, 10), (1000, 100), (256, 1024)] {
+        let wide = Array::from_shape_simple_fn((rows, 2 * columns), || {
+            A::from_f64(rng.random_range(-8.0..8.0))
+        });
+        let steps = wide.slice(s![.., ..;2]);
+        let x = steps.to_owned();
+        let mask = x.mapv(|x| x > A::from_f64(-3.0));
+        let (y, log) = (x.softmax(last), x.log_softmax(last));
+        let mut group = c.benchmark_group(format!("beside softmax {} {rows}x{columns}", A::NAME));
+        group.throughput(Throughput::Elements(x.len() as u64)).sample_size(10);
+        group.bench_function("logsumexp", |b| b.iter(|| black_box(&x).logsumexp(last)));
+        group.bench_function("masked", |b| b.iter(|| black_box(&x).softmax_masked(last, &mask)));
+        group.bench_function("gradient", |b| b.iter(|| softmax_backward(&y, black_box(&x), last)));
+        group.bench_function("log gradient", |b| {
+            b.iter(|| log_softmax_backward(&log, black_box(&x), last));
+        });
+        group.bench_function("steps", |b| b.iter(|| black_box(&steps).softmax(last)));
+        group.finish();
+    }
+}
+
+criterion_group!(benches, shapes::<f32>, shapes::<f64>, beside::<f32>, beside::<f64>);
 criterion_main!(benches);
