@@ -150,36 +150,20 @@ fn each_slice<A: Element, D: Dimension>(
 ) {
     let whole = mask.is_standard_layout() && x.as_ref().is_none_or(|x| x.is_standard_layout());
     if let (true, Some(mask), Some(out)) = (whole, mask.as_slice(), out.as_slice_mut()) {
-        return choose(x.as_ref().and_then(|x| x.as_slice()), mask, out, hidden);
+        return A::choose(x.as_ref().and_then(|x| x.as_slice()), mask, out, hidden);
     }
     let mut xs = x.as_ref().map(|x| x.lanes(axis).into_iter());
     for (mask, mut out) in mask.lanes(axis).into_iter().zip(out.lanes_mut(axis)) {
         let x = xs.as_mut().and_then(Iterator::next);
         let slices = x.as_ref().is_none_or(|x| x.as_slice().is_some());
         if let (true, Some(mask), Some(out)) = (slices, mask.as_slice(), out.as_slice_mut()) {
-            choose(x.as_ref().and_then(|x| x.as_slice()), mask, out, hidden);
+            A::choose(x.as_ref().and_then(|x| x.as_slice()), mask, out, hidden);
             continue;
         }
         if let Some(x) = x {
             out.assign(&x);
         }
         Zip::from(&mut out).and(mask).for_each(|y, &keep| *y = if keep { *y } else { hidden });
-    }
-}
-
-/// The same of slices. All are written: there is no jump to guess then.
-fn choose<A: Element>(x: Option<&[A]>, mask: &[bool], out: &mut [A], hidden: A) {
-    match x {
-        Some(x) => {
-            for ((y, &x), &keep) in out.iter_mut().zip(x).zip(mask) {
-                *y = if keep { x } else { hidden };
-            }
-        }
-        None => {
-            for (y, &keep) in out.iter_mut().zip(mask) {
-                *y = if keep { *y } else { hidden };
-            }
-        }
     }
 }
 

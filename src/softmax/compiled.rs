@@ -3,7 +3,7 @@
 
 use super::input::{Plain, Scale};
 use super::rows::is_far;
-use super::{SoftmaxStats, backward, columns, lane, logsumexp};
+use super::{SoftmaxStats, backward, columns, lane, logsumexp, masked};
 use crate::apply::{Columns, Reduce};
 use crate::lane::Job;
 
@@ -26,6 +26,9 @@ pub trait SoftmaxLoops: Sized {
     fn softmax_gradients(dy: &[Self], y: &[Self], out: &mut [Self], len: usize);
     #[doc(hidden)]
     fn log_softmax_gradients(dy: &[Self], y: &[Self], out: &mut [Self], len: usize);
+    /// `x`, or `out` where there is none, into `out` where the mask is true, `hidden` elsewhere.
+    #[doc(hidden)]
+    fn choose(x: Option<&[Self]>, mask: &[bool], out: &mut [Self], hidden: Self);
     /// The softmax of columns of `x · factor`; without a factor, the logarithm of softmax. For an array of so many
     /// elements.
     #[doc(hidden)]
@@ -64,6 +67,9 @@ macro_rules! loops {
                     len: usize,
                 ) {
                     backward::gradients::<$elem, true>(dy, y, out, len);
+                }
+                fn choose(x: Option<&[$elem]>, mask: &[bool], out: &mut [$elem], hidden: $elem) {
+                    masked::choose(x, mask, out, hidden);
                 }
                 fn softmax_columns(
                     job: Job,

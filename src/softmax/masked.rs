@@ -1,11 +1,12 @@
 //! Softmax over the elements that a mask keeps.
 
+use fearless_simd::Simd;
 use ndarray::{Array, ArrayRef, Axis, Dimension};
 
 use super::along;
 use crate::apply::{self, Strand};
 use crate::element::Element;
-use crate::lane::Job;
+use crate::lane::{Job, Kernel, run};
 
 #[track_caller]
 pub(crate) fn softmax_masked<A: Element, D: Dimension, E: Dimension>(
@@ -32,4 +33,37 @@ pub(crate) fn log_softmax_masked<A: Element, D: Dimension, E: Dimension>(
     let lane = |lane: Strand<'_, A, ()>| A::log_softmax_lane(job, lane.x, lane.out);
     let tile = A::softmax_columns(job, None, 0);
     along::masked(axis, x, mask, A::neg_infinity(), &lane, &*tile)
+}
+
+struct Choose<'a, A> {
+    x: Option<&'a [A]>,
+    mask: &'a [bool],
+    out: &'a mut [A],
+    hidden: A,
+}
+
+impl<A: Element> Kernel for Choose<'_, A> {
+    type Output = ();
+    #[inline(always)]
+    fn run<S: Simd>(self, _: S) {
+        // All are written, so that no jump is to be guessed: the compiler makes vectors of it.
+        let Self { x, mask, out, hidden } = self;
+        match x {
+            Some(x) => {
+                for ((y, &x), &keep) in out.iter_mut().zip(x).zip(mask) {
+                    *y = if keep { x } else { hidden };
+                }
+            }
+            None => {
+                for (y, &keep) in out.iter_mut().zip(mask) {
+                    *y = if keep { *y } else { hidden };
+                }
+            }
+        }
+    }
+}
+
+/// `x`, or `out` where there is none, into `out` where the mask is true, `hidden` elsewhere.
+pub(super) fn choose<A: Element>(x: Option<&[A]>, mask: &[bool], out: &mut [A], hidden: A) {
+    run(Job::new(), Choose { x, mask, out, hidden });
 }
