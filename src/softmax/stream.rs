@@ -4,8 +4,8 @@
 //!
 //! Every number is computed as in a walk along one lane, in the same order, so the bits are the same. Threads take whole
 //! rows too ([`parts`]).
-//! The rare cases are left to the tiles: lanes that are shifted by their maximum, chunks that are far
-//! below the maximum of their lane, and long lanes in place.
+//! The rare cases are left to others: lanes that are shifted by their maximum, and chunks that are far below the maximum of
+//! their lane.
 
 use core::ops::Range;
 
@@ -47,7 +47,7 @@ pub(super) fn stream<A: Element, const LOG: bool>(
     out: &mut ArrayViewMut2<'_, A>,
 ) -> bool {
     let (rows, columns) = out.dim();
-    if !job.is_fused() || rows == 0 || x.is_none() && rows > chunk::<A>() {
+    if !job.is_fused() || rows == 0 {
         return false;
     }
     let threads = || parallel::threads(Cost::Moderate, rows * columns, MEETINGS);

@@ -12,6 +12,7 @@ use crate::lane::{Job, run_fused};
 use crate::softmax::input::Plain;
 use crate::softmax::lane::deepest;
 use crate::softmax::sum::{SHORT, Sum, chunk, is_shifted, mode, suffices};
+use crate::softmax::total::WIDEST;
 use crate::softmax::wide::{Wide, power_of_two};
 
 /// All streams of some lanes.
@@ -35,7 +36,13 @@ pub(super) struct Known<A> {
 
 impl<A: Element> Known<A> {
     /// From the largest elements; nothing where a lane is shifted. `alone` says that the chunk is the whole lane.
-    fn new(job: Job, tops: Vec<A>, alone: bool, (counted, open): (bool, &[bool])) -> Option<Self> {
+    fn new(
+        job: Job,
+        tops: Vec<A>,
+        alone: bool,
+        sought: Sought,
+        open: &[bool],
+    ) -> Option<Self> {
         let zeros = vec![A::zero(); tops.len()];
         let mut known = Self {
             floors: zeros.clone(),
@@ -43,10 +50,16 @@ impl<A: Element> Known<A> {
             exponents: zeros,
             largest: vec![Wide::ZERO; tops.len()],
             tops,
-            counted,
+            counted: sought == Sought::Counts,
             open: open.to_vec(),
         };
         run_fused(job, Origins { known: &mut known, alone }).then_some(known)
+    }
+
+    /// With sums of nothing.
+    fn no_sums(&self) -> OfChunk<A> {
+        let zeros = vec![A::zero(); self.tops.len()];
+        self.sums((vec![[Wide::ZERO; WIDEST]; self.tops.len() / A::WIDTH], zeros))
     }
 
     /// With the sums and counts.
@@ -79,6 +92,12 @@ impl<A: Element> Lanes<A> {
     fn open(&self) -> Vec<bool> {
         let open = |sum: &Sum<A>| !suffices(sum.rest, sum.largest);
         self.sums.chunks_exact(A::WIDTH).map(|sums| sums.iter().any(open)).collect()
+    }
+
+    /// Whether a chunk is too far below its lane.
+    fn is_far(&self) -> bool {
+        let far = |(&e, sum)| distance(e, sum) < deepest::<A>();
+        self.exponents.iter().any(|exponents| exponents.iter().zip(&self.sums).any(far))
     }
 
     fn replace(&mut self, counted: &Self) {
@@ -131,10 +150,21 @@ enum Step<A> {
     Tops(usize),
     /// or its sums,
     Totals(usize, Arc<Known<A>>),
-    /// or both in all of their chunks, counting as it is said,
-    Chunks(bool, Vec<bool>),
+    /// or both in all of their chunks,
+    Chunks(Sought, Vec<bool>),
     /// or write the results.
     Finish(Results<A>),
+}
+
+/// What is sought in chunks.
+#[derive(Clone, Copy, PartialEq)]
+enum Sought {
+    /// The largest elements, beside sums of nothing.
+    Tops,
+    /// Those and the sums of all.
+    Sums,
+    /// Sums of all but the largest, which are counted.
+    Counts,
 }
 
 /// What comes of it.
@@ -156,25 +186,25 @@ impl<A: Element, const LOG: bool> Parts<'_, '_, A, LOG> {
     pub(super) fn run(self) -> bool {
         let Self { streams, rows } = self;
         let chunks = rows.div_ceil(chunk::<A>());
-        let Stream { job, round, share, .. } = streams[0];
+        let Stream { job, round, share, xs, .. } = streams[0];
         let work = |step: &Step<A>, stream: &mut Stream<'_, '_, A, LOG>| {
             let mut found =
                 Found { tops: Vec::new(), sums: (Vec::new(), Vec::new()), chunks: Vec::new() };
             match step {
                 Step::Tops(index) => found.tops = stream.tops_of(*index, chunks),
                 Step::Totals(index, known) => found.sums = stream.totals_of(*index, chunks, known),
-                Step::Chunks(counted, open) => {
+                Step::Chunks(sought, open) => {
                     let indices = stream.first..stream.first + stream.chunks();
-                    let of_chunk = |index| stream.of_chunk(index, chunks, (*counted, open));
+                    let of_chunk = |index| stream.of_chunk(index, chunks, *sought, open);
                     found.chunks = indices.map(of_chunk).collect();
                 }
                 Step::Finish(results) => stream.finish(chunks, results),
             }
             found
         };
-        let can_count = round == 1;
+        let (dealt, can_count, in_place) = (share > 1, round == 1, xs.is_none());
         parallel::team(streams, work, |ask| {
-            Lead::<A, LOG> { ask, job, chunks, dealt: share > 1, can_count }.run(rows <= SHORT)
+            Lead::<A, LOG> { ask, job, chunks, dealt, can_count, in_place }.run(rows <= SHORT)
         })
     }
 }
@@ -188,26 +218,30 @@ struct Lead<'l, A, const LOG: bool> {
     dealt: bool,
     /// Whether the streams can count.
     can_count: bool,
+    /// Whether exponentials take the place of the elements.
+    in_place: bool,
 }
 
 impl<A: Element, const LOG: bool> Lead<'_, A, LOG> {
     fn run(mut self, short: bool) -> bool {
-        let Some(mut lanes) = self.lanes(LOG && short, &[]) else {
+        // What stands in the way is looked for before the first element is lost.
+        let first = self.in_place && !LOG && self.chunks > 1;
+        if first && self.lanes(Sought::Tops, &[]).is_none_or(|lanes| lanes.is_far()) {
+            return false;
+        }
+        let sought = if LOG && short { Sought::Counts } else { Sought::Sums };
+        let Some(mut lanes) = self.lanes(sought, &[]) else {
             return false;
         };
         let open = if LOG && !short { lanes.open() } else { Vec::new() };
         if open.contains(&true) {
-            let counted = if self.can_count { self.lanes(true, &open) } else { None };
+            let counted = if self.can_count { self.lanes(Sought::Counts, &open) } else { None };
             match counted {
                 Some(counted) => lanes.replace(&counted),
                 None => return false,
             }
         }
-        let far = |exponents: &Vec<A>| {
-            exponents.iter().zip(&lanes.sums).any(|(&e, sum)| distance(e, sum) < deepest::<A>())
-        };
-        // Nothing is done where a chunk is too far below its lane.
-        if !LOG && lanes.exponents.iter().any(far) {
+        if !LOG && lanes.is_far() {
             return false;
         }
         let (factors, crowns) = run_fused(self.job, Factors::<A, LOG> { sums: &lanes.sums });
@@ -216,11 +250,11 @@ impl<A: Element, const LOG: bool> Lead<'_, A, LOG> {
     }
 
     /// The sums of the lanes; nothing where a lane is shifted.
-    fn lanes(&mut self, counted: bool, open: &[bool]) -> Option<Lanes<A>> {
+    fn lanes(&mut self, sought: Sought, open: &[bool]) -> Option<Lanes<A>> {
         let found: Option<Vec<OfChunk<A>>> = if self.dealt {
-            (0..self.chunks).map(|index| self.of_chunk(index, (counted, open))).collect()
+            (0..self.chunks).map(|index| self.of_chunk(index, sought, open)).collect()
         } else {
-            let found = (self.ask)(Step::Chunks(counted, open.to_vec()));
+            let found = (self.ask)(Step::Chunks(sought, open.to_vec()));
             found.into_iter().flat_map(|found| found.chunks).collect()
         };
         let (mut all, mut exponents): (Vec<Sum<A>>, _) = (Vec::new(), Vec::new());
@@ -241,7 +275,7 @@ impl<A: Element, const LOG: bool> Lead<'_, A, LOG> {
     }
 
     /// The sums of the lanes in a chunk that all streams have a part of.
-    fn of_chunk(&mut self, index: usize, counting: (bool, &[bool])) -> Option<OfChunk<A>> {
+    fn of_chunk(&mut self, index: usize, sought: Sought, open: &[bool]) -> Option<OfChunk<A>> {
         let found = (self.ask)(Step::Tops(index));
         let tops = found.into_iter().map(|found| found.tops).reduce(|mut tops, others| {
             for (top, other) in tops.iter_mut().zip(others) {
@@ -249,7 +283,11 @@ impl<A: Element, const LOG: bool> Lead<'_, A, LOG> {
             }
             tops
         });
-        let known = Arc::new(Known::new(self.job, tops?, self.chunks == 1, counting)?);
+        let known = Known::new(self.job, tops?, self.chunks == 1, sought, open)?;
+        if sought == Sought::Tops {
+            return Some(known.no_sums());
+        }
+        let known = Arc::new(known);
         let found = (self.ask)(Step::Totals(index, known.clone()));
         let parts = found.into_iter().map(|found| found.sums).collect();
         Some(known.sums(run_fused(self.job, Fold { parts })))
@@ -289,10 +327,14 @@ impl<A: Element, const LOG: bool> Stream<'_, '_, A, LOG> {
         &mut self,
         index: usize,
         chunks: usize,
-        counting: (bool, &[bool]),
+        sought: Sought,
+        open: &[bool],
     ) -> Option<OfChunk<A>> {
         let tops = self.tops_of(index, chunks);
-        let known = Known::new(self.job, tops, chunks == 1, counting)?;
+        let known = Known::new(self.job, tops, chunks == 1, sought, open)?;
+        if sought == Sought::Tops {
+            return Some(known.no_sums());
+        }
         let totals = self.totals_of(index, chunks, &known);
         Some(known.sums(totals))
     }
