@@ -98,7 +98,9 @@ fn columns_of_f64_have_the_bits_of_lanes() {
 #[test]
 fn every_kind_of_lane_has_the_same_bits_in_columns() {
     let mut rng = StdRng::seed_from_u64(6);
-    for (rows, count) in [(20, 18), (70, 10), (200, 33), (4500, 10), (4500, 20)] {
+    for (rows, count) in
+        [(20, 18), (70, 10), (200, 33), (4500, 10), (4500, 20), (4500, 64), (4500, 75)]
+    {
         for kind in 0..KINDS {
             check::<f32>(rows, count, kind, &mut rng);
             check::<f64>(rows, count, kind, &mut rng);

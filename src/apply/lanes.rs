@@ -3,18 +3,13 @@
 //! Arrays are halved along their other axes for threads. A lane whose elements stand side by side
 //! is handed on where it lies; any other lane goes through scratch memory.
 
-use core::ops::Range;
-
 use ndarray::{ArrayBase, ArrayView, ArrayView1, ArrayView2, ArrayViewMut, ArrayViewMut1};
-use ndarray::{ArrayViewMut2, Axis, Dimension, Ix2, RawData};
+use ndarray::{Axis, Dimension, Ix2, RawData};
 
 use super::parallel::{self, Tasks};
-use super::tiles::{Columns, columns, short};
+use super::tiles::{Columns, TILE, columns, read_tile, short, write_tile};
 use crate::activation::Cost;
 use crate::element::Element;
-
-/// Lanes that are gathered at a time: a cache line of `f32`.
-const TILE: usize = 16;
 
 /// How many times as many elements as elsewhere are worth two threads where each then has narrower rows.
 pub(super) const WORTH: usize = 4;
@@ -352,46 +347,6 @@ fn plane<S: RawData, D: Dimension>(
     }
     let array = array.into_dimensionality().expect("two axes are left");
     if axis < unit { array } else { array.reversed_axes() }
-}
-
-/// The columns of `x`, one after the other; returns their length.
-fn read_tile<A: Element>(x: &ArrayView2<'_, A>, range: Range<usize>, tile: &mut Vec<A>) -> usize {
-    let len = x.nrows();
-    tile.resize(len * range.len(), A::zero());
-    for (i, row) in x.rows().into_iter().enumerate() {
-        match row.as_slice() {
-            Some(row) => {
-                for (j, &value) in row[range.clone()].iter().enumerate() {
-                    tile[j * len + i] = value;
-                }
-            }
-            None => {
-                for (j, column) in range.clone().enumerate() {
-                    tile[j * len + i] = row[column];
-                }
-            }
-        }
-    }
-    len
-}
-
-/// Puts the columns back.
-fn write_tile<A: Element>(out: &mut ArrayViewMut2<'_, A>, range: Range<usize>, tile: &[A]) {
-    let len = out.nrows();
-    for (i, mut row) in out.rows_mut().into_iter().enumerate() {
-        match row.as_slice_mut() {
-            Some(row) => {
-                for (j, to) in row[range.clone()].iter_mut().enumerate() {
-                    *to = tile[j * len + i];
-                }
-            }
-            None => {
-                for (j, column) in range.clone().enumerate() {
-                    row[column] = tile[j * len + i];
-                }
-            }
-        }
-    }
 }
 
 /// The lane where it lies, else a copy of it.

@@ -36,6 +36,8 @@ pub trait Columns<A>: Sync {
     fn columns(&self, x: Option<ArrayView2<'_, A>>, out: ArrayViewMut2<'_, A>, memory: &mut Vec<A>);
 }
 
+/// Lanes that are gathered at a time: a cache line of `f32`.
+pub(crate) const TILE: usize = 16;
 /// Groups of lanes that are walked together.
 pub(crate) const GROUPS: usize = 4;
 /// More lanes than they have.
@@ -60,7 +62,11 @@ pub(super) fn columns<A: Element>(
     let width = f.width(out.nrows());
     while !out.is_empty() {
         // What is left over would not fill vectors.
-        let count = if out.ncols() < 2 * width { out.ncols() } else { width };
+        let mut count = if out.ncols() < 2 * width { out.ncols() } else { width };
+        if x.is_none() && count > together::<A>() {
+            // In place, a last vector cannot overlap the one before.
+            count -= count % A::WIDTH;
+        }
         let (mut these, rest) = out.split_at(Axis(1), count);
         let (x_these, x_rest) = x.map(|x| x.split_at(Axis(1), count)).unzip();
         if !f.stream(x_these.as_ref(), &mut these) {
@@ -215,56 +221,49 @@ pub(crate) fn write_rows<S: Simd, A: Element>(
     }
 }
 
-/// `f` of every vector of `x`, or of `out` where there is none, and its number in the row, into
-/// `out`.
-#[inline(always)]
-pub(crate) fn map_rows<S: Simd, A: Element>(
-    simd: S,
-    x: Option<&ArrayView2<'_, A>>,
-    out: &mut ArrayViewMut2<'_, A>,
-    f: impl Fn(usize, A::Lanes<S>) -> A::Lanes<S>,
-) {
-    let mut source = [A::zero(); WIDEST_ROW];
-    if let Some(x) = x.and_then(|x| x.as_slice()) {
-        let count = out.ncols();
-        return write_rows::<S, A>(
-            out,
-            #[inline(always)]
-            |i, group| {
-                let x = &x[i * count + group * A::WIDTH..];
-                if let Some(x) = x.get(..A::WIDTH) {
-                    return f(group, A::Lanes::<S>::load(simd, x));
+/// The columns of `x`, one after the other; returns their length.
+pub(crate) fn read_tile<A: Element>(
+    x: &ArrayView2<'_, A>,
+    range: Range<usize>,
+    tile: &mut Vec<A>,
+) -> usize {
+    let len = x.nrows();
+    tile.resize(len * range.len(), A::zero());
+    for (i, row) in x.rows().into_iter().enumerate() {
+        match row.as_slice() {
+            Some(row) => {
+                for (j, &value) in row[range.clone()].iter().enumerate() {
+                    tile[j * len + i] = value;
                 }
-                let mut padded = [A::zero(); WIDEST];
-                padded[..x.len()].copy_from_slice(x);
-                f(group, A::Lanes::<S>::load(simd, &padded[..A::WIDTH]))
-            },
-        );
-    }
-    for i in 0..out.nrows() {
-        match x {
-            Some(x) => copy_row(x.row(i), &mut source),
-            None => copy_row(out.row(i), &mut source),
+            }
+            None => {
+                for (j, column) in range.clone().enumerate() {
+                    tile[j * len + i] = row[column];
+                }
+            }
         }
-        let mut row = out.slice_axis_mut(Axis(0), (i..=i).into());
-        write_rows::<S, A>(
-            &mut row,
-            #[inline(always)]
-            |_, group| f(group, A::Lanes::<S>::load(simd, &source[group * A::WIDTH..][..A::WIDTH])),
-        );
     }
+    len
 }
 
-#[inline(always)]
-fn copy_row<A: Element>(row: ArrayView1<'_, A>, to: &mut [A; WIDEST_ROW]) {
-    match row.as_slice() {
-        Some(row) if row.len() == together::<A>() => {
-            to[..together::<A>()].copy_from_slice(row);
-        }
-        Some(row) => to[..row.len()].copy_from_slice(row),
-        None => {
-            for (to, &from) in to.iter_mut().zip(&row) {
-                *to = from;
+/// Puts the columns back.
+pub(crate) fn write_tile<A: Element>(
+    out: &mut ArrayViewMut2<'_, A>,
+    range: Range<usize>,
+    tile: &[A],
+) {
+    let len = out.nrows();
+    for (i, mut row) in out.rows_mut().into_iter().enumerate() {
+        match row.as_slice_mut() {
+            Some(row) => {
+                for (j, to) in row[range.clone()].iter_mut().enumerate() {
+                    *to = tile[j * len + i];
+                }
+            }
+            None => {
+                for (j, column) in range.clone().enumerate() {
+                    row[column] = tile[j * len + i];
+                }
             }
         }
     }

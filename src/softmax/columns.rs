@@ -1,18 +1,17 @@
 //! Columns of an array: rows are copied into groups of lanes, and come back finished.
 
 use fearless_simd::Simd;
-use ndarray::{ArrayView2, ArrayViewMut2, Axis};
+use ndarray::{ArrayView2, ArrayViewMut2};
 
-use super::exp::{Constants, exp};
-use super::finish::{crown, crowned, inverse, largest, logarithm, nearest, quotient};
+use super::finish::quotient;
 use super::input::Input;
-use super::lane::{difference, softmax};
+use super::lane::{difference, log_softmax, softmax};
 use super::rows::Rows;
 use super::stream::{shares, stream, width};
-use super::sum::{Sum, chunk, each, is_shifted, mode, origin, suffices};
-use super::tile::{Groups, logarithms, quotients, totals};
-use super::total::{Total, WIDEST};
-use crate::apply::{Columns, GROUPS, map_rows, read_rows, write_rows};
+use super::sum::{chunk, each};
+use super::tile::{Groups, logarithms, quotients};
+use super::total::WIDEST;
+use crate::apply::{Columns, GROUPS, TILE, read_rows, read_tile, write_rows, write_tile};
 use crate::element::Element;
 use crate::lane::{Job, Kernel, Lane, LaneIo, run, run_fused};
 
@@ -89,16 +88,15 @@ impl<A: Element, I: Input<A>, const LOG: bool> Columns<A> for Along<I, LOG> {
     ) {
         let (len, count) = out.dim();
         let groups = count.div_ceil(A::WIDTH);
-        let part = len.min(chunk::<A>());
-        let tile = groups * part * A::WIDTH;
+        let input = self.input;
+        if len > chunk::<A>() {
+            return self.gathered(x, out, memory);
+        }
+        let tile = groups * len * A::WIDTH;
         if memory.len() < tile {
             memory.resize(tile, A::zero());
         }
         let memory = &mut memory[..tile];
-        if I::PLAIN && len > part {
-            return Long::<'_, '_, A, I, LOG> { along: *self, x, out, memory, groups }.run();
-        }
-        let input = self.input;
         let tops = match &x {
             Some(x) => run_fused(self.job, Gather { input, x: x.view(), memory, len }),
             None => run_fused(self.job, Gather { input, x: out.view(), memory, len }),
@@ -112,6 +110,37 @@ impl<A: Element, I: Input<A>, const LOG: bool> Columns<A> for Along<I, LOG> {
             self.job,
             Scatter::<'_, '_, A, LOG> { out: &mut out, memory, len, factors: &factors },
         );
+    }
+}
+
+impl<I, const LOG: bool> Along<I, LOG> {
+    /// The same of long columns, a cache line of them at a time.
+    fn gathered<A: Element>(
+        &self,
+        x: Option<ArrayView2<'_, A>>,
+        mut out: ArrayViewMut2<'_, A>,
+        memory: &mut Vec<A>,
+    ) where
+        I: Input<A>,
+    {
+        let (len, count) = out.dim();
+        let mut lanes = Vec::new();
+        for first in (0..count).step_by(TILE) {
+            let these = first..count.min(first + TILE);
+            match &x {
+                Some(x) => read_tile(x, these.clone(), memory),
+                None => read_tile(&out.view(), these.clone(), memory),
+            };
+            lanes.resize(memory.len(), A::zero());
+            for (x, lane) in memory.chunks_exact(len).zip(lanes.chunks_exact_mut(len)) {
+                if LOG {
+                    log_softmax(self.job, x, lane);
+                } else {
+                    softmax(self.job, self.input, x, lane);
+                }
+            }
+            write_tile(&mut out, these, &lanes);
+        }
     }
 }
 
@@ -196,190 +225,6 @@ impl<A: Element, const LOG: bool> Kernel for Scatter<'_, '_, A, LOG> {
                 let t = A::Lanes::<S>::load(simd, &memory[place..][..A::WIDTH]);
                 let (a, b) = factors[group];
                 if LOG { difference(t, a, b) } else { quotient(t, (a, b)) }
-            },
-        );
-    }
-}
-
-/// Lanes longer than a chunk, which are seen twice or three times.
-struct Long<'a, 'b, A, I, const LOG: bool> {
-    along: Along<I, LOG>,
-    x: Option<ArrayView2<'b, A>>,
-    out: ArrayViewMut2<'b, A>,
-    memory: &'a mut [A],
-    groups: usize,
-}
-
-/// Sums of each lane of a group.
-type Sums<A> = [Sum<A>; WIDEST];
-/// The largest key of lanes that are shifted by it, 0 else.
-type Shifts<A> = [A; WIDEST];
-
-impl<A: Element, I: Input<A>, const LOG: bool> Long<'_, '_, A, I, LOG> {
-    fn run(mut self) {
-        let zero = [A::zero(); WIDEST];
-        let mut all = self.sums::<{ mode::ADD }>(&[zero; GROUPS]);
-        // Most lanes need no shift. Where one does, everything is summed again.
-        let shift = |sum: Sum<A>| {
-            if is_shifted(self.along.input, sum.max) { sum.max } else { A::zero() }
-        };
-        let mut shifts = [zero; GROUPS];
-        for (shifts, sums) in shifts.iter_mut().zip(&all) {
-            *shifts = sums.map(shift);
-        }
-        if shifts != [zero; GROUPS] {
-            all = self.sums::<{ mode::ADD }>(&shifts);
-        }
-        let enough = |sum: &Sum<A>| suffices(sum.rest, sum.largest);
-        if LOG && !all.iter().flat_map(|sums| &sums[..A::WIDTH]).all(enough) {
-            let counted = self.sums::<{ mode::COUNT }>(&shifts);
-            let places = all.iter_mut().flatten().zip(counted.iter().flatten());
-            for (sum, counted) in places {
-                if !enough(sum) {
-                    *sum = *counted;
-                }
-            }
-        }
-        let Self { along, x, mut out, .. } = self;
-        let finish = Finish::<'_, '_, A, I, LOG> {
-            input: along.input,
-            x: x.as_ref(),
-            out: &mut out,
-            sums: &all,
-        };
-        run_fused(along.job, finish);
-    }
-
-    /// The sums of every lane.
-    fn sums<const MODE: u8>(&mut self, shifts: &[Shifts<A>; GROUPS]) -> Vec<Sums<A>> {
-        let Along { job, input, .. } = self.along;
-        let mut all: Vec<Sums<A>> = Vec::new();
-        let size = chunk::<A>();
-        for start in (0..self.out.nrows()).step_by(size) {
-            let rows = start..self.out.nrows().min(start + size);
-            let len = rows.len();
-            let memory = &mut self.memory[..self.groups * len * A::WIDTH];
-            let tops = match &self.x {
-                Some(x) => {
-                    let x = x.slice_axis(Axis(0), rows.into());
-                    run_fused(job, Gather { input, x, memory, len })
-                }
-                None => {
-                    let x = self.out.slice_axis(Axis(0), rows.into());
-                    run_fused(job, Gather { input, x, memory, len })
-                }
-            };
-            let each = memory.chunks_exact_mut(len * A::WIDTH).zip(&tops).zip(shifts);
-            for (i, ((group, top), shifts)) in each.enumerate() {
-                let next = run_fused(job, Part::<'_, A, I, MODE> { input, group, top, shifts });
-                match all.get_mut(i) {
-                    None => all.push(next),
-                    Some(sums) => {
-                        for (sum, next) in sums.iter_mut().zip(next) {
-                            *sum = sum.merge(next);
-                        }
-                    }
-                }
-            }
-        }
-        all
-    }
-}
-
-/// The sum of a chunk of each lane.
-struct Part<'a, A, I, const MODE: u8> {
-    input: I,
-    group: &'a mut [A],
-    top: &'a [A; WIDEST],
-    shifts: &'a Shifts<A>,
-}
-
-impl<A: Element, I: Input<A>, const MODE: u8> Kernel for Part<'_, A, I, MODE> {
-    type Output = Sums<A>;
-    #[inline(always)]
-    fn run<S: Simd>(self, simd: S) -> Sums<A> {
-        let Self { input, group, top, shifts } = self;
-        let top = A::Lanes::<S>::load(simd, &top[..A::WIDTH]);
-        let shifts = A::Lanes::<S>::load(simd, &shifts[..A::WIDTH]);
-        let origin = origin::<S, A, I>(simd, input, Constants::new(), top, shifts);
-        let (total, counts) = totals::<S, A, I, MODE>(simd, input, group, [top, shifts], origin);
-        let largest = largest::<S, A, I>(simd, input, top, origin).store();
-        let (total, counts) = (total.store(), each::<S, A>(counts));
-        let (max, exponents) = (each::<S, A>(top), each::<S, A>(origin.exponent));
-        core::array::from_fn(
-            #[inline(always)]
-            |j| Sum {
-                max: max[j],
-                exponent: exponents[j].to_f64() as i32,
-                rest: total[j],
-                largest: largest[j],
-                count: counts[j].to_f64(),
-            },
-        )
-    }
-}
-
-/// The results of lanes whose sums are known.
-struct Finish<'a, 'b, A, I, const LOG: bool> {
-    input: I,
-    x: Option<&'a ArrayView2<'b, A>>,
-    out: &'a mut ArrayViewMut2<'b, A>,
-    sums: &'a [Sums<A>],
-}
-
-impl<A: Element, I: Input<A>, const LOG: bool> Kernel for Finish<'_, '_, A, I, LOG> {
-    type Output = ();
-    #[inline(always)]
-    fn run<S: Simd>(self, simd: S) {
-        let Self { input, x, out, sums } = self;
-        let constants = Constants::new();
-        let zero = A::Lanes::<S>::fill(simd, A::zero());
-        let mut origins = [origin::<S, A, I>(simd, input, constants, zero, zero); GROUPS];
-        let mut factors = [(zero, zero); GROUPS];
-        let mut crowns = [zero; GROUPS];
-        let mut any = false;
-        for (group, sums) in sums.iter().enumerate() {
-            let top = sums.map(
-                #[inline(always)]
-                |sum| sum.max,
-            );
-            let top = A::Lanes::<S>::load(simd, &top[..A::WIDTH]);
-            let total = sums.map(
-                #[inline(always)]
-                |sum| sum.rest,
-            );
-            let total = Total::load(simd, &total);
-            let origin = origin::<S, A, I>(simd, input, constants, top, top);
-            if LOG {
-                let counts = sums.map(
-                    #[inline(always)]
-                    |sum| A::from_f64(sum.count),
-                );
-                let counts = A::Lanes::<S>::load(simd, &counts[..A::WIDTH]);
-                let largest = largest::<S, A, I>(simd, input, top, origin);
-                factors[group] = (top, nearest(logarithm::<S, A>(total, largest, counts)));
-                continue;
-            }
-            factors[group] = inverse(total);
-            origins[group] = origin;
-            if let Some(crowned) = crowned::<S, A, I>(simd, input, total, top, origin) {
-                crowns[group] = crowned;
-                any = true;
-            }
-        }
-        map_rows::<S, A>(
-            simd,
-            x,
-            out,
-            #[inline(always)]
-            |group, x| {
-                let (a, b) = factors[group];
-                if LOG {
-                    return difference(x, a, b);
-                }
-                let (value, low) = input.value(simd, x);
-                let y = quotient(exp(value, low, origins[group]).high, (a, b));
-                if any { crown(y, crowns[group]) } else { y }
             },
         );
     }

@@ -48,7 +48,7 @@ pub(super) fn totals<S: Simd, A: Element, I: Input<A>, const MODE: u8>(
     simd: S,
     input: I,
     group: &mut [A],
-    [top, of_lane]: [A::Lanes<S>; 2],
+    top: A::Lanes<S>,
     origin: Origin<A::Lanes<S>>,
 ) -> (Total<S>, A::Lanes<S>) {
     // Most lanes need no shift: a loop of their own.
@@ -59,8 +59,7 @@ pub(super) fn totals<S: Simd, A: Element, I: Input<A>, const MODE: u8>(
     if !I::PLAIN {
         return totals_from::<S, A, I, MODE>(simd, input, group, top, origin);
     }
-    let peaks = &[each::<S, A>(top), each::<S, A>(of_lane)];
-    shifted_totals::<S, A, I, MODE>(simd, input, group, peaks)
+    shifted_totals::<S, A, I, MODE>(simd, input, group, &each::<S, A>(top))
 }
 
 /// The same as a function of its own: in line, loops that hardly ever run would be half of the code. It makes its
@@ -71,16 +70,13 @@ fn shifted_totals<S: Simd, A: Element, I: Input<A>, const MODE: u8>(
     simd: S,
     input: I,
     group: &mut [A],
-    peaks: &[[A; WIDEST]; 2],
+    peaks: &[A; WIDEST],
 ) -> (Total<S>, A::Lanes<S>) {
     simd.vectorize(
         #[inline(always)]
         || {
-            let [top, of_lane] = peaks.each_ref().map(
-                #[inline(always)]
-                |peaks| A::Lanes::<S>::load(simd, &peaks[..A::WIDTH]),
-            );
-            let origin = origin::<S, A, I>(simd, input, Constants::new(), top, of_lane);
+            let top = A::Lanes::<S>::load(simd, &peaks[..A::WIDTH]);
+            let origin = origin::<S, A, I>(simd, input, Constants::new(), top, top);
             totals_from::<S, A, I, MODE>(simd, input, group, top, origin)
         },
     )
@@ -98,9 +94,9 @@ fn totals_for_log<S: Simd, A: Element, I: Input<A>>(
     largest: Total<S>,
 ) -> (Total<S>, A::Lanes<S>) {
     if group.len() / A::WIDTH <= SHORT {
-        return totals::<S, A, I, { mode::COUNT }>(simd, input, group, [top; 2], origin);
+        return totals::<S, A, I, { mode::COUNT }>(simd, input, group, top, origin);
     }
-    let (all, _) = totals::<S, A, I, { mode::ADD }>(simd, input, group, [top; 2], origin);
+    let (all, _) = totals::<S, A, I, { mode::ADD }>(simd, input, group, top, origin);
     let (mut sums, largest) = (all.store(), largest.store());
     let mut enough = true;
     for j in 0..A::WIDTH {
@@ -109,7 +105,7 @@ fn totals_for_log<S: Simd, A: Element, I: Input<A>>(
     if enough {
         return (all, top.splat(0.0));
     }
-    let (rest, counts) = totals::<S, A, I, { mode::COUNT }>(simd, input, group, [top; 2], origin);
+    let (rest, counts) = totals::<S, A, I, { mode::COUNT }>(simd, input, group, top, origin);
     let (rest, mut counts) = (rest.store(), each::<S, A>(counts));
     for j in 0..A::WIDTH {
         if suffices(sums[j], largest[j]) {
@@ -313,7 +309,7 @@ pub(super) fn quotients<S: Simd, A: Element, I: Input<A>>(
     top: A::Lanes<S>,
 ) -> (A::Lanes<S>, A::Lanes<S>) {
     let origin = origin::<S, A, I>(simd, input, Constants::new(), top, top);
-    let (total, _) = totals::<S, A, I, { mode::STORE }>(simd, input, group, [top; 2], origin);
+    let (total, _) = totals::<S, A, I, { mode::STORE }>(simd, input, group, top, origin);
     let inverse = inverse(total);
     let Some(crowned) = crowned::<S, A, I>(simd, input, total, top, origin) else {
         return inverse;

@@ -36,13 +36,7 @@ pub(super) struct Known<A> {
 
 impl<A: Element> Known<A> {
     /// From the largest elements; nothing where a lane is shifted. `alone` says that the chunk is the whole lane.
-    fn new(
-        job: Job,
-        tops: Vec<A>,
-        alone: bool,
-        sought: Sought,
-        open: &[bool],
-    ) -> Option<Self> {
+    fn new(job: Job, tops: Vec<A>, alone: bool, sought: Sought, open: &[bool]) -> Option<Self> {
         let zeros = vec![A::zero(); tops.len()];
         let mut known = Self {
             floors: zeros.clone(),
