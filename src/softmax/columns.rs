@@ -13,7 +13,7 @@ use super::tile::{Groups, logarithms, quotients};
 use super::total::WIDEST;
 use crate::apply::{Columns, GROUPS, TILE, read_rows, read_tile, write_rows, write_tile};
 use crate::element::Element;
-use crate::lane::{Job, Kernel, Lane, LaneIo, run, run_fused};
+use crate::lane::{Job, Kernel, Lane, LaneIo, run_fused};
 
 /// The softmax, or its logarithm, of columns.
 #[derive(Clone, Copy)]
@@ -31,13 +31,9 @@ impl<A: Element, I: Input<A>, const LOG: bool> Columns<A> for Along<I, LOG> {
 
     fn groups(&self, groups: &mut [A], len: usize) {
         let Self { job, input, .. } = *self;
-        if I::PLAIN {
-            return run(job, Groups::<'_, A, I, LOG> { input, groups, len, logs: None });
+        if I::PLAIN || job.is_fused() {
+            return Groups::<'_, A, I, LOG> { input, groups, len, logs: None }.run_all(job);
         }
-        if job.is_fused() {
-            return run_fused(job, Groups::<'_, A, I, LOG> { input, groups, len, logs: None });
-        }
-        // Products are rare: not worth the code, as below.
         const { assert!(I::PLAIN || !LOG, "logarithms are of the elements themselves") };
         let (mut lane, mut out) = (vec![A::zero(); len], vec![A::zero(); len]);
         for group in groups.chunks_exact_mut(len * A::WIDTH) {
@@ -59,7 +55,7 @@ impl<A: Element, I: Input<A>, const LOG: bool> Columns<A> for Along<I, LOG> {
             return false;
         }
         let Self { job, input, far } = *self;
-        run_fused(job, Rows::<'_, A, I, LOG> { input, x, out, len, far });
+        Rows::<'_, A, I, LOG> { input, x, out, len, far }.run_all(job);
         true
     }
 
@@ -98,8 +94,8 @@ impl<A: Element, I: Input<A>, const LOG: bool> Columns<A> for Along<I, LOG> {
         }
         let memory = &mut memory[..tile];
         let tops = match &x {
-            Some(x) => run_fused(self.job, Gather { input, x: x.view(), memory, len }),
-            None => run_fused(self.job, Gather { input, x: out.view(), memory, len }),
+            Some(x) => Gather { input, x: x.view(), memory, len }.run_all(self.job),
+            None => Gather { input, x: out.view(), memory, len }.run_all(self.job),
         };
         let mut factors = [[[A::zero(); WIDEST]; 2]; GROUPS];
         let each = memory.chunks_exact_mut(len * A::WIDTH).zip(&tops).zip(&mut factors);
@@ -150,6 +146,14 @@ pub(super) struct Gather<'a, 'b, A, I> {
     pub(super) x: ArrayView2<'b, A>,
     pub(super) memory: &'a mut [A],
     pub(super) len: usize,
+}
+
+impl<A: Element, I: Input<A>> Gather<'_, '_, A, I> {
+    /// Compiled once, not again wherever it is called.
+    #[inline(never)]
+    pub(super) fn run_all(self, job: Job) -> [[A; WIDEST]; GROUPS] {
+        run_fused(job, self)
+    }
 }
 
 impl<A: Element, I: Input<A>> Kernel for Gather<'_, '_, A, I> {

@@ -14,7 +14,7 @@ use crate::activation::Cost;
 use crate::apply::line_in;
 use crate::apply::parallel::{self, Tasks};
 use crate::element::Element;
-use crate::lane::{Job, Kernel, Lane, LaneIo, run, run_fused};
+use crate::lane::{Job, Kernel, Lane, LaneIo, run};
 
 /// Bytes of the longest lane that stays in the second-level cache together with its output.
 const BESIDE: usize = 512 << 10;
@@ -26,7 +26,7 @@ pub(crate) fn softmax<A: Element, I: Input<A>>(job: Job, input: I, x: &[A], out:
     }
     if x.len() <= chunk::<A>() && job.is_fused() {
         let (x, len, far) = (Some(x), x.len(), false);
-        return run_fused(job, Rows::<'_, A, I, false> { input, x, out, len, far });
+        return Rows::<'_, A, I, false> { input, x, out, len, far }.run_all(job);
     }
     let mut sums = sums::<A, I, { mode::STORE }>(job, input, x, out);
     let sum = merged(&sums);
@@ -220,6 +220,14 @@ pub(super) struct Logarithm<A> {
     pub(super) sum: Sum<A>,
 }
 
+impl<A: Element> Logarithm<A> {
+    /// Compiled once, not again wherever it is called.
+    #[inline(never)]
+    pub(super) fn of(self, job: Job) -> Wide {
+        run(job, self)
+    }
+}
+
 impl<A: Element> Kernel for Logarithm<A> {
     type Output = Wide;
     #[inline(always)]
@@ -251,10 +259,10 @@ pub(crate) fn log_softmax<A: Element>(job: Job, x: &[A], out: &mut [A]) {
     }
     if x.len() <= chunk::<A>() && job.is_fused() {
         let (input, x, len, far) = (Plain, Some(x), x.len(), false);
-        return run_fused(job, Rows::<'_, A, _, true> { input, x, out, len, far });
+        return Rows::<'_, A, _, true> { input, x, out, len, far }.run_all(job);
     }
     let sum = sum_beside(job, x, out);
-    let log = A::from_f64(run(job, Logarithm { sum }).value());
+    let log = A::from_f64(Logarithm { sum }.of(job).value());
     pieces(x, out, parallel::pieces(Cost::Moderate, x.len()), &|x, out| {
         run(job, Differences { x, out, top: sum.max, log });
     });

@@ -24,7 +24,7 @@ pub(crate) fn logsumexp<A: Element, I: Input<A>>(job: Job, input: I, x: &[A]) ->
         return A::neg_infinity();
     }
     let sum = sum_for_log(job, input, x);
-    if let Some(usual) = usual(input, sum.max, run(job, Logarithm { sum })) {
+    if let Some(usual) = usual(input, sum.max, Logarithm { sum }.of(job)) {
         return usual;
     }
     if sum.max.to_f64().is_infinite() {
@@ -70,7 +70,7 @@ impl<A: Element> Reduce<A, A> for Many {
             let mut logs = [(A::zero(), Wide::ZERO); SHORT * WIDEST];
             let logs = &mut logs[..groups.len() / len];
             let made_of = Some(&mut *logs);
-            run_fused(job, Groups::<'_, A, _, true> { input, groups, len, logs: made_of });
+            Groups::<'_, A, _, true> { input, groups, len, logs: made_of }.run_all(job);
             for (lane, &mut (top, log)) in lanes.zip(logs) {
                 out[lane] = usual(input, top, log)
                     .unwrap_or_else(|| logsumexp(job, input, &x[lane * len..(lane + 1) * len]));
@@ -94,7 +94,7 @@ impl<A: Element> Reduce<A, A> for Many {
         for (x, mut out) in parts.zip(out.axis_chunks_iter_mut(Axis(0), together)) {
             memory.resize(x.ncols().next_multiple_of(A::WIDTH) * len, A::zero());
             let mut logs = [(A::zero(), Wide::ZERO); GROUPS * WIDEST];
-            run_fused(job, Gather { input, x: x.view(), memory: &mut memory, len });
+            Gather { input, x: x.view(), memory: &mut memory, len }.run_all(job);
             let logs = &mut logs[..memory.len() / len];
             let kernel = Groups::<'_, A, _, true> {
                 input,
@@ -102,7 +102,7 @@ impl<A: Element> Reduce<A, A> for Many {
                 len,
                 logs: Some(&mut *logs),
             };
-            run_fused(job, kernel);
+            kernel.run_all(job);
             for ((out, x), &mut (top, log)) in out.iter_mut().zip(x.columns()).zip(logs) {
                 *out = usual(input, top, log).unwrap_or_else(|| logsumexp(job, input, &x.to_vec()));
             }
@@ -159,7 +159,7 @@ fn careful<A: Element, I: Input<A>>(job: Job, input: I, x: &[A], top: Wide) -> f
         };
         let x: Vec<f64> = x.iter().map(wide).collect();
         let sum = sum_for_log(job, Plain, &x);
-        let log = run(job, Logarithm { sum });
+        let log = Logarithm { sum }.of(job);
         // Its error is below 2^-53 of the logarithm: enough for 24 digits unless this is tiny.
         let result = top.plus(log).value();
         if result.abs() > 2f64.powi(-26) * log.high {

@@ -18,7 +18,7 @@ use super::sum::{SHORT, each, mode, origin, suffices, with};
 use super::total::{Total, WIDEST};
 use super::wide::Wide;
 use crate::element::Element;
-use crate::lane::{Kernel, Lane, LaneIo};
+use crate::lane::{Job, Kernel, Lane, LaneIo, run_fused};
 
 /// Lanes whose logarithms are taken at once, at most as many as any vector has.
 const TOGETHER: usize = 8;
@@ -43,6 +43,17 @@ pub(super) struct Rows<'a, A, I, const LOG: bool> {
     pub(super) len: usize,
     /// Whether they are part of an array that [`is_far`]. The bits are the same.
     pub(super) far: bool,
+}
+
+impl<A: Element, I: Input<A>, const LOG: bool> Rows<'_, A, I, LOG> {
+    /// Compiled once, not again wherever it is called.
+    ///
+    /// # Panics
+    /// If the job is not fused.
+    #[inline(never)]
+    pub(super) fn run_all(self, job: Job) {
+        run_fused(job, self);
+    }
 }
 
 impl<A: Element, I: Input<A>, const LOG: bool> Kernel for Rows<'_, A, I, LOG> {
@@ -338,13 +349,13 @@ fn crown<S: Simd, A: Element, I: Input<A>>(simd: S, input: I, lane: &mut [A], su
 #[cfg(test)]
 mod tests {
     use super::Rows;
-    use crate::lane::{Job, run_fused};
+    use crate::lane::Job;
     use crate::softmax::input::Plain;
 
     fn results<const LOG: bool>(x: &[f32], in_place: bool, len: usize, far: bool) -> Vec<u32> {
         let mut out = if in_place { x.to_vec() } else { vec![7.0; x.len()] };
         let x = (!in_place).then_some(x);
-        run_fused(Job::new(), Rows::<_, _, LOG> { input: Plain, x, out: &mut out, len, far });
+        Rows::<_, _, LOG> { input: Plain, x, out: &mut out, len, far }.run_all(Job::new());
         out.into_iter().map(f32::to_bits).collect()
     }
 

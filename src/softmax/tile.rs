@@ -17,7 +17,7 @@ use super::total::{Accumulator, Total, WIDEST};
 use super::wide::Wide;
 use crate::apply::GROUPS;
 use crate::element::Element;
-use crate::lane::{Kernel, Lane, LaneIo};
+use crate::lane::{Job, Kernel, Lane, LaneIo, run, run_fused};
 
 /// `f` of every vector.
 #[inline(always)]
@@ -93,20 +93,22 @@ fn totals_for_log<S: Simd, A: Element, I: Input<A>>(
     origin: Origin<A::Lanes<S>>,
     largest: Total<S>,
 ) -> (Total<S>, A::Lanes<S>) {
-    if group.len() / A::WIDTH <= SHORT {
-        return totals::<S, A, I, { mode::COUNT }>(simd, input, group, top, origin);
+    let mut known = None;
+    if group.len() / A::WIDTH > SHORT {
+        let (all, _) = totals::<S, A, I, { mode::ADD }>(simd, input, group, top, origin);
+        let (sums, largest) = (all.store(), largest.store());
+        let mut enough = true;
+        for j in 0..A::WIDTH {
+            enough &= suffices(sums[j], largest[j]);
+        }
+        if enough {
+            return (all, top.splat(0.0));
+        }
+        known = Some((sums, largest));
     }
-    let (all, _) = totals::<S, A, I, { mode::ADD }>(simd, input, group, top, origin);
-    let (mut sums, largest) = (all.store(), largest.store());
-    let mut enough = true;
-    for j in 0..A::WIDTH {
-        enough &= suffices(sums[j], largest[j]);
-    }
-    if enough {
-        return (all, top.splat(0.0));
-    }
-    let (rest, counts) = totals::<S, A, I, { mode::COUNT }>(simd, input, group, top, origin);
-    let (rest, mut counts) = (rest.store(), each::<S, A>(counts));
+    let counted = totals::<S, A, I, { mode::COUNT }>(simd, input, group, top, origin);
+    let Some((mut sums, largest)) = known else { return counted };
+    let (rest, mut counts) = (counted.0.store(), each::<S, A>(counted.1));
     for j in 0..A::WIDTH {
         if suffices(sums[j], largest[j]) {
             counts[j] = A::zero();
@@ -195,6 +197,15 @@ pub(super) struct Groups<'a, A, I, const LOG: bool> {
     pub(super) len: usize,
     /// Takes, of logarithms, the largest key of each lane and the logarithm of its sum relative to that instead.
     pub(super) logs: Option<&'a mut [(A, Wide)]>,
+}
+
+impl<A: Element, I: Input<A>, const LOG: bool> Groups<'_, A, I, LOG> {
+    /// Compiled once, not again wherever it is called.
+    #[inline(never)]
+    pub(super) fn run_all(self, job: Job) {
+        // Products are rare: not worth a copy of the loops in which a fused step is emulated.
+        if I::PLAIN { run(job, self) } else { run_fused(job, self) }
+    }
 }
 
 impl<A: Element, I: Input<A>, const LOG: bool> Kernel for Groups<'_, A, I, LOG> {
