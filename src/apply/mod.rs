@@ -30,7 +30,7 @@ pub(crate) use self::layout::assert_same_shape;
 pub(crate) use self::layout::{new_like, to_owned};
 pub use self::product::Affine;
 pub(crate) use self::tiles::{Columns, GROUPS, TILE, in_groups};
-pub(crate) use self::tiles::{read_rows, read_tile, write_rows, write_tile};
+pub(crate) use self::tiles::{read_rows, read_tile, short, write_rows, write_tile};
 
 /// An element-wise operation as the loops see it.
 pub(crate) trait Op: Copy + Send + Sync {

@@ -45,6 +45,8 @@ const WIDEST_ROW: usize = GROUPS * WIDEST;
 /// Lanes in one run of memory up to this long are transposed; longer ones fill vectors well by
 /// themselves.
 const SHORT: usize = 64;
+/// Lanes of a vector that are better filled than none.
+const FILLED: usize = 2;
 /// More lanes than any vector has.
 const WIDEST: usize = 16;
 
@@ -271,7 +273,7 @@ pub(crate) fn write_tile<A: Element>(
 
 /// Lanes that are runs of memory, one after the other without gaps and in both arrays in the same order; returns whether
 /// they are, and so short that it was worth it.
-pub(super) fn short<A: Element, D: Dimension>(
+pub(crate) fn short<A: Element, D: Dimension>(
     f: &dyn Columns<A>,
     axis: Axis,
     x: Option<&ArrayView<'_, A, D>>,
@@ -308,9 +310,9 @@ fn short_lanes<A: Element, const WIDTH: usize>(
     x: Option<&[A]>,
     out: &mut [A],
 ) -> bool {
-    // A few lanes would leave most of a vector empty.
-    if out.len() < len * WIDTH / 2 {
-        return false;
+    // One lane would leave most of a vector empty.
+    if out.len() < FILLED * len {
+        return f.rows(x, out, len);
     }
     let (job, group) = (f.job(), len * WIDTH);
     let mut tiles = [[A::zero(); WIDTH]; SHORT + WIDEST];
@@ -347,8 +349,8 @@ fn turned<A: Element, const WIDTH: usize>(
     all
 }
 
-/// Calls `f` with groups of lanes of `len` elements, at most [`SHORT`], one after the other in `x`, and which lanes they
-/// are; returns whether there are enough of them.
+/// Calls `f` with at most [`GROUPS`] groups of lanes of `len` elements, at most [`SHORT`], one after the other in `x`, and
+/// which lanes they are; returns whether there are enough of them.
 pub(crate) fn in_groups<A: Element>(
     job: Job,
     x: &[A],
@@ -367,11 +369,11 @@ fn each_group<A: Element, const WIDTH: usize>(
     len: usize,
     f: &mut dyn FnMut(&mut [A], Range<usize>),
 ) -> bool {
-    if x.len() < len * WIDTH / 2 {
+    if x.len() < FILLED * len {
         return false;
     }
     let mut tiles = [[A::zero(); WIDTH]; SHORT + WIDEST];
-    let together = SHORT / len * WIDTH;
+    let together = (SHORT / len).min(GROUPS) * WIDTH;
     for (i, x) in x.chunks(together * len).enumerate() {
         let all = turned(job, len, x, &mut tiles);
         let first = i * together;

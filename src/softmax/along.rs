@@ -14,15 +14,25 @@ fn stats<B: Copy, D: Dimension>(shape: &D, axis: Axis, fill: B) -> Array<B, D> {
     Array::from_elem(shape, fill)
 }
 
+/// Elements that are not worth a look at how they are best walked.
+const FEW: usize = 4 << 10;
+
 fn walk<'a, A: Element, D: Dimension>(
     axis: Axis,
     x: Option<&'a ArrayRef<A, D>>,
     other: Option<&'a ArrayRef<A, D>>,
-    out: ArrayViewMut<'a, A, D>,
+    mut out: ArrayViewMut<'a, A, D>,
     f: &(impl Fn(Strand<'_, A, ()>) + Sync),
     tile: Option<&'a dyn Columns<A>>,
     pairs: Option<Pairs<A>>,
 ) {
+    // A few lanes do not take longer than the walk.
+    if let Some(tile) = tile
+        && out.len() <= FEW
+        && apply::short(tile, axis, x.map(|x| x.view()).as_ref(), &mut out)
+    {
+        return;
+    }
     let mut stat = stats(&out.raw_dim(), axis, ());
     let walk = Walk {
         x: x.map(|x| x.view()),

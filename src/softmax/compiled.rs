@@ -5,6 +5,7 @@ use super::input::{Plain, Scale};
 use super::rows::is_far;
 use super::{SoftmaxStats, backward, columns, lane, logsumexp, masked};
 use crate::apply::{Columns, Reduce};
+use crate::element::Element;
 use crate::lane::Job;
 
 /// What happens to lanes, for one element type.
@@ -18,7 +19,7 @@ pub trait SoftmaxLoops: Sized {
     fn logsumexp_lane(job: Job, x: &[Self]) -> Self;
     /// The same of many lanes.
     #[doc(hidden)]
-    fn logsumexp_of_many(job: Job) -> Box<dyn Reduce<Self, Self>>;
+    fn logsumexp_of_many(many: &logsumexp::Many) -> &dyn Reduce<Self, Self>;
     #[doc(hidden)]
     fn softmax_stats(x: &[Self]) -> SoftmaxStats<Self>;
     /// The gradients of lanes of so many elements, one after the other, from those of their softmax and that itself.
@@ -29,10 +30,30 @@ pub trait SoftmaxLoops: Sized {
     /// `x`, or `out` where there is none, into `out` where the mask is true, `hidden` elsewhere.
     #[doc(hidden)]
     fn choose(x: Option<&[Self]>, mask: &[bool], out: &mut [Self], hidden: Self);
-    /// The softmax of columns of `x · factor`; without a factor, the logarithm of softmax. For an array of so many
-    /// elements.
+    /// What lanes side by side, and many of them, are given to.
     #[doc(hidden)]
-    fn softmax_columns(job: Job, factor: Option<f64>, elements: usize) -> Box<dyn Columns<Self>>;
+    fn softmax_columns(along: &SoftmaxColumns<Self>) -> &dyn Columns<Self>;
+}
+
+/// The softmax of columns.
+pub struct SoftmaxColumns<A>(Kind<A>);
+
+enum Kind<A> {
+    Plain(columns::Along<Plain, false>),
+    Scaled(columns::Along<Scale<A>, false>),
+    Logarithm(columns::Along<Plain, true>),
+}
+
+impl<A: Element> SoftmaxColumns<A> {
+    /// Of `x · factor`; without a factor, the logarithm. For an array of so many elements.
+    pub(super) fn new(job: Job, factor: Option<f64>, elements: usize) -> Self {
+        let (far, input) = (is_far::<A>(elements), Plain);
+        Self(match factor {
+            None => Kind::Logarithm(columns::Along { job, input, far }),
+            Some(1.0) => Kind::Plain(columns::Along { job, input, far }),
+            Some(factor) => Kind::Scaled(columns::Along { job, input: Scale::new(factor), far }),
+        })
+    }
 }
 
 macro_rules! loops {
@@ -51,8 +72,8 @@ macro_rules! loops {
                 fn logsumexp_lane(job: Job, x: &[$elem]) -> $elem {
                     logsumexp::logsumexp(job, Plain, x)
                 }
-                fn logsumexp_of_many(job: Job) -> Box<dyn Reduce<$elem, $elem>> {
-                    Box::new(logsumexp::Many { job })
+                fn logsumexp_of_many(many: &logsumexp::Many) -> &dyn Reduce<$elem, $elem> {
+                    many
                 }
                 fn softmax_stats(x: &[$elem]) -> SoftmaxStats<$elem> {
                     logsumexp::counted(x)
@@ -71,19 +92,11 @@ macro_rules! loops {
                 fn choose(x: Option<&[$elem]>, mask: &[bool], out: &mut [$elem], hidden: $elem) {
                     masked::choose(x, mask, out, hidden);
                 }
-                fn softmax_columns(
-                    job: Job,
-                    factor: Option<f64>,
-                    elements: usize,
-                ) -> Box<dyn Columns<$elem>> {
-                    let (far, input) = (is_far::<$elem>(elements), Plain);
-                    match factor {
-                        None => Box::new(columns::Along::<_, true> { job, input, far }),
-                        Some(1.0) => Box::new(columns::Along::<_, false> { job, input, far }),
-                        Some(factor) => {
-                            let input = Scale::new(factor);
-                            Box::new(columns::Along::<_, false> { job, input, far })
-                        }
+                fn softmax_columns(along: &SoftmaxColumns<$elem>) -> &dyn Columns<$elem> {
+                    match &along.0 {
+                        Kind::Plain(along) => along,
+                        Kind::Scaled(along) => along,
+                        Kind::Logarithm(along) => along,
                     }
                 }
             }

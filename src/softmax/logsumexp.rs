@@ -12,7 +12,7 @@ use super::rows::{GROUP, first_tops, logarithms, together};
 use super::stats::SoftmaxStats;
 use super::sum::{SHORT, chunk, mode, sum, sum_for_log};
 use super::tile::Groups;
-use super::total::WIDEST;
+use super::total::{WIDEST, single};
 use super::wide::Wide;
 use crate::apply::{GROUPS, Reduce, in_groups};
 use crate::element::Element;
@@ -38,7 +38,12 @@ pub(crate) fn logsumexp<A: Element, I: Input<A>>(job: Job, input: I, x: &[A]) ->
 /// both nearly cancel.
 #[inline(always)]
 fn usual<A: Element, I: Input<A>>(input: I, max: A, log: Wide) -> Option<A> {
-    let result = key(input, max).plus(log);
+    let result = if const { I::PLAIN && single::<A>() } {
+        // Neither has a low part: the sum of the high ones, rounded once, is what comes of both.
+        Wide::from(max.to_f64() + log.high)
+    } else {
+        key(input, max).plus(log)
+    };
     // NaN is not less than anything.
     let cancels = result.high.abs() < 0.75 * log.high;
     (!cancels && !max.to_f64().is_infinite()).then(
@@ -55,7 +60,7 @@ fn key<A: Element, I: Input<A>>(input: I, max: A) -> Wide {
 }
 
 /// `ln Σ e^x` of many lanes.
-pub(super) struct Many {
+pub struct Many {
     pub(super) job: Job,
 }
 
@@ -67,7 +72,7 @@ impl<A: Element> Reduce<A, A> for Many {
             return run_fused(job, Rows { job, input, x, len, out });
         }
         let some = &mut |groups: &mut [A], lanes: Range<usize>| {
-            let mut logs = [(A::zero(), Wide::ZERO); SHORT * WIDEST];
+            let mut logs = [(A::zero(), Wide::ZERO); GROUPS * WIDEST];
             let logs = &mut logs[..groups.len() / len];
             let made_of = Some(&mut *logs);
             Groups::<'_, A, _, true> { input, groups, len, logs: made_of }.run_all(job);

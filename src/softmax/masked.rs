@@ -3,7 +3,7 @@
 use fearless_simd::Simd;
 use ndarray::{Array, ArrayRef, Axis, Dimension};
 
-use super::along;
+use super::{SoftmaxColumns, along};
 use crate::apply::{self, Strand};
 use crate::element::Element;
 use crate::lane::{Job, Kernel, run};
@@ -18,8 +18,8 @@ pub(crate) fn softmax_masked<A: Element, D: Dimension, E: Dimension>(
     let job = Job::new();
     let lane = |lane: Strand<'_, A, ()>| A::softmax_lane(job, 1.0, lane.x, lane.out);
     // Parts of it are in the caches.
-    let tile = A::softmax_columns(job, Some(1.0), 0);
-    along::masked(axis, x, mask, A::zero(), &lane, &*tile)
+    let tile = SoftmaxColumns::new(job, Some(1.0), 0);
+    along::masked(axis, x, mask, A::zero(), &lane, A::softmax_columns(&tile))
 }
 
 #[track_caller]
@@ -31,8 +31,8 @@ pub(crate) fn log_softmax_masked<A: Element, D: Dimension, E: Dimension>(
     apply::assert_axis(axis, x.ndim());
     let job = Job::new();
     let lane = |lane: Strand<'_, A, ()>| A::log_softmax_lane(job, lane.x, lane.out);
-    let tile = A::softmax_columns(job, None, 0);
-    along::masked(axis, x, mask, A::neg_infinity(), &lane, &*tile)
+    let tile = SoftmaxColumns::new(job, None, 0);
+    along::masked(axis, x, mask, A::neg_infinity(), &lane, A::softmax_columns(&tile))
 }
 
 struct Choose<'a, A> {

@@ -64,8 +64,8 @@ pub use backward::{
 pub(crate) use masked::{log_softmax_masked, softmax_masked};
 pub use stats::SoftmaxStats;
 
-pub(crate) use self::compiled::SoftmaxLoops;
-use crate::apply::{self, Columns, Strand};
+pub(crate) use self::compiled::{SoftmaxColumns, SoftmaxLoops};
+use crate::apply::{self, Strand};
 use crate::element::Element;
 use crate::lane::Job;
 
@@ -146,6 +146,10 @@ impl Softmax {
         Self { factor: self.factor * scale, ..self }
     }
 
+    fn tile<A: Element>(self, elements: usize) -> SoftmaxColumns<A> {
+        SoftmaxColumns::new(Job::new(), Some(self.factor), elements)
+    }
+
     /// The softmax of `x`, as a new array in its memory order.
     ///
     /// ```
@@ -164,7 +168,7 @@ impl Softmax {
             self.axis,
             x,
             &softmax_of(self.factor),
-            Some(&*A::softmax_columns(Job::new(), Some(self.factor), x.len())),
+            Some(A::softmax_columns(&self.tile(x.len()))),
         )
     }
 
@@ -187,7 +191,7 @@ impl Softmax {
             self.axis,
             x,
             &softmax_of(self.factor),
-            Some(&*A::softmax_columns(Job::new(), Some(self.factor), x.len())),
+            Some(A::softmax_columns(&self.tile(x.len()))),
         );
     }
 
@@ -216,7 +220,7 @@ impl Softmax {
             x,
             out,
             &softmax_of(self.factor),
-            Some(&*A::softmax_columns(Job::new(), Some(self.factor), x.len())),
+            Some(A::softmax_columns(&self.tile(x.len()))),
         );
     }
 }
@@ -250,13 +254,14 @@ impl Along {
     }
 
     /// The same of lanes side by side, where there is a faster way.
-    fn tile<A: Element>(self, elements: usize) -> Option<Box<dyn Columns<A>>> {
-        match self {
-            Self::Softmax => Some(A::softmax_columns(Job::new(), Some(1.0), elements)),
-            Self::Softmin => Some(A::softmax_columns(Job::new(), Some(-1.0), elements)),
-            Self::LogSoftmax => Some(A::softmax_columns(Job::new(), None, elements)),
-            Self::Hardmax | Self::Sparsemax => None,
-        }
+    fn tile<A: Element>(self, elements: usize) -> Option<SoftmaxColumns<A>> {
+        let factor = match self {
+            Self::Softmax => Some(1.0),
+            Self::Softmin => Some(-1.0),
+            Self::LogSoftmax => None,
+            Self::Hardmax | Self::Sparsemax => return None,
+        };
+        Some(SoftmaxColumns::new(Job::new(), factor, elements))
     }
 
     #[track_caller]
@@ -266,13 +271,13 @@ impl Along {
         x: &ArrayRef<A, D>,
     ) -> Array<A, D> {
         apply::assert_axis(axis, x.ndim());
-        along::lanes(axis, x, &self.lane(), self.tile(x.len()).as_deref())
+        along::lanes(axis, x, &self.lane(), self.tile(x.len()).as_ref().map(A::softmax_columns))
     }
 
     #[track_caller]
     pub(crate) fn map_inplace<A: Element, D: Dimension>(self, axis: Axis, x: &mut ArrayRef<A, D>) {
         apply::assert_axis(axis, x.ndim());
-        along::update(axis, x, &self.lane(), self.tile(x.len()).as_deref());
+        along::update(axis, x, &self.lane(), self.tile(x.len()).as_ref().map(A::softmax_columns));
     }
 
     #[track_caller]
@@ -283,7 +288,13 @@ impl Along {
         out: &mut ArrayRef<A, D>,
     ) {
         apply::assert_axis(axis, x.ndim());
-        along::assign(axis, x, out, &self.lane(), self.tile(x.len()).as_deref());
+        along::assign(
+            axis,
+            x,
+            out,
+            &self.lane(),
+            self.tile(x.len()).as_ref().map(A::softmax_columns),
+        );
     }
 }
 
@@ -295,7 +306,7 @@ pub(crate) fn logsumexp<A: Element, D: RemoveAxis>(
     apply::assert_axis(axis, x.ndim());
     let job = Job::new();
     let lane = |lane: Strand<'_, A, A>| *lane.stat = A::logsumexp_lane(job, lane.x);
-    along::reduce(axis, x, &lane, &*A::logsumexp_of_many(job))
+    along::reduce(axis, x, &lane, A::logsumexp_of_many(&logsumexp::Many { job }))
 }
 
 #[track_caller]
