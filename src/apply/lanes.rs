@@ -6,7 +6,7 @@
 use ndarray::{ArrayBase, ArrayView, ArrayView1, ArrayView2, ArrayViewMut, ArrayViewMut1};
 use ndarray::{Axis, Dimension, Ix2, RawData};
 
-use super::parallel::{self, Tasks};
+use super::parallel::{self, Tasks, singles};
 use super::tiles::{Columns, TILE, columns, read_tile, short, write_tile};
 use crate::activation::Cost;
 use crate::element::Element;
@@ -91,8 +91,8 @@ impl<'a, A: Element, B: Send, D: Dimension> Walk<'a, A, B, D> {
         };
         let elements = elements.max(self.stat.len());
         let pieces = match beside {
-            Some(_) => parallel::threads(cost, elements, WORTH),
-            None => parallel::pieces_of_views(cost, elements),
+            Some(_) => parallel::threads(cost, singles::<A>(elements), WORTH),
+            None => parallel::pieces_of_views(cost, singles::<A>(elements)),
         };
         let lanes = self.stat.len();
         // Planes that are too few to be shared evenly.
@@ -103,7 +103,7 @@ impl<'a, A: Element, B: Send, D: Dimension> Walk<'a, A, B, D> {
         let mut tasks = Tasks::new();
         self.cut(&mut tasks, axis, pieces, plane, f);
         // Few lanes that are cut themselves share their pieces among all threads.
-        if lanes < pieces && parallel::pieces(cost, lane) > 1 {
+        if lanes < pieces && parallel::pieces(cost, singles::<A>(lane)) > 1 {
             tasks.run_in_pool();
         } else {
             tasks.run();

@@ -7,7 +7,7 @@
 
 use ndarray::{Array, ArrayRef, ArrayView, ArrayViewMut, Axis, Dimension, ShapeBuilder};
 
-use super::parallel::{self, Tasks};
+use super::parallel::{self, Tasks, singles};
 use crate::activation::Cost;
 use crate::element::Element;
 
@@ -108,7 +108,7 @@ pub(crate) fn each_mut<A: Element, D: Dimension>(
     x: &mut ArrayRef<A, D>,
     leaf: Leaf<'_, A>,
 ) {
-    let pieces = parallel::pieces(cost, x.len());
+    let pieces = parallel::pieces(cost, singles::<A>(x.len()));
     if pieces < 2 {
         return match x.as_slice_memory_order_mut() {
             Some(run) => leaf(run),
@@ -153,7 +153,7 @@ fn each_two<A: Element, D: Dimension>(
     reads_out: bool,
     leaf: PairLeaf<'_, A>,
 ) {
-    let pieces = parallel::pieces(cost, out.len());
+    let pieces = parallel::pieces(cost, singles::<A>(out.len()));
     if let (Some(x), Some(out)) = (x.as_slice(), out.as_slice_mut()) {
         return share_runs(pieces, x, out, leaf);
     }

@@ -180,7 +180,7 @@ const COLLECT_MAX: usize = 32 << 10;
 /// `x = op(x)`.
 pub(crate) fn map_inplace<A: Element, D: Dimension, O: Op>(op: O, x: &mut ArrayRef<A, D>) {
     let job = Job::new();
-    if x.len() < parallel::LEAST
+    if parallel::singles::<A>(x.len()) < parallel::LEAST
         && let Some(run) = x.as_slice_mut()
     {
         return op.overwrite(job, run);
@@ -199,7 +199,7 @@ pub(crate) fn map_assign_into<A: Element, D: Dimension, O: Op>(
 ) {
     layout::assert_same_shape("output", out.shape(), "input", x.shape());
     let job = Job::new();
-    if x.len() < parallel::LEAST
+    if parallel::singles::<A>(x.len()) < parallel::LEAST
         && let (Some(x), Some(out)) = (x.as_slice(), out.as_slice_mut())
     {
         return op.assign(job, x, out);

@@ -20,7 +20,7 @@ use crate::activation::Cost;
 #[cfg(feature = "rayon")]
 mod team;
 
-/// The smallest number of elements that is worth two threads, both awake.
+/// The smallest number of [`singles`] that is worth two threads, both awake.
 ///
 /// | cost     | elements | time of one thread | of two |
 /// |----------|----------|--------------------|--------|
@@ -41,6 +41,11 @@ const fn least(cost: Cost) -> usize {
 /// Fewer elements are never shared, whatever they cost.
 pub(crate) const LEAST: usize = 16 << 10;
 
+/// The `f32` elements that take about as much time as so many of `A`, or less: thresholds are of those.
+pub(crate) const fn singles<A>(elements: usize) -> usize {
+    elements * size_of::<A>() / size_of::<f32>()
+}
+
 /// How many times as many are shared within the pool: what nobody comes for is not waited for there.
 #[cfg(feature = "rayon")]
 const WITHIN: usize = 4;
@@ -53,7 +58,7 @@ const ALWAYS: usize = 16;
 /// Pieces that are worth the time to cut them at any number of threads.
 const VIEWS: usize = 64;
 
-/// The number of pieces that `elements` of work should be cut into; 1 means serial.
+/// The number of pieces that so many [`singles`] of work should be cut into; 1 means serial.
 ///
 /// Up to sixteen for each thread: one that is late holds up the others by a part of its last piece.
 pub(crate) fn pieces(cost: Cost, elements: usize) -> usize {

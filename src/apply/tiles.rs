@@ -6,7 +6,7 @@ use fearless_simd::Simd;
 use ndarray::{ArrayView, ArrayView1, ArrayView2, ArrayViewMut, ArrayViewMut2, Axis, Dimension};
 
 use super::lanes::WORTH;
-use super::parallel::{self, Tasks};
+use super::parallel::{self, Tasks, singles};
 use super::transpose::{Lanes, Turned, back_one_by_one, one_by_one};
 use crate::activation::Cost;
 use crate::element::Element;
@@ -84,7 +84,7 @@ fn shared<A: Element>(
     mut x: Option<ArrayView2<'_, A>>,
     mut out: ArrayViewMut2<'_, A>,
 ) {
-    let pieces = parallel::threads(Cost::Moderate, out.len(), WORTH);
+    let pieces = parallel::threads(Cost::Moderate, singles::<A>(out.len()), WORTH);
     if pieces < 2 {
         return tiles(f, x, out);
     }

@@ -3,7 +3,7 @@
 use ndarray::{Array, ArrayRef, ArrayView, ArrayViewMut, Axis, Dimension, RemoveAxis, Zip};
 
 use crate::activation::Cost;
-use crate::apply::parallel::{self, Tasks};
+use crate::apply::parallel::{self, Tasks, singles};
 use crate::apply::{self, Columns, Pairs, Reduce, Strand, Walk};
 use crate::element::Element;
 
@@ -128,7 +128,7 @@ pub(super) fn masked<A: Element, D: Dimension, E: Dimension>(
         update(axis, &mut out, f, Some(tile));
         each_slice(axis, None, &mask, &mut out, hidden);
     };
-    let pieces = parallel::pieces_of_views(Cost::Moderate, x.len());
+    let pieces = parallel::pieces_of_views(Cost::Moderate, singles::<A>(x.len()));
     let mut parts = Vec::new();
     all.cut(axis, (x.len() / pieces).max(BLOCK), &mut |part| parts.push(part));
     if parts.len() < 2 || pieces < 2 {
@@ -136,7 +136,8 @@ pub(super) fn masked<A: Element, D: Dimension, E: Dimension>(
         parts.into_iter().for_each(|part| part.cut(axis, BLOCK, &mut |part| block(part)));
         return out;
     }
-    let few = parts.len() < pieces && parallel::pieces(Cost::Moderate, x.len_of(axis)) > 1;
+    let few =
+        parts.len() < pieces && parallel::pieces(Cost::Moderate, singles::<A>(x.len_of(axis))) > 1;
     let mut tasks = Tasks::new();
     for part in parts {
         tasks.push(|| part.cut(axis, BLOCK, &mut |part| block(part)));

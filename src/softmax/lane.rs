@@ -12,7 +12,7 @@ use super::total::Total;
 use super::wide::{Wide, power_of_two};
 use crate::activation::Cost;
 use crate::apply::line_in;
-use crate::apply::parallel::{self, Tasks};
+use crate::apply::parallel::{self, Tasks, singles};
 use crate::element::Element;
 use crate::lane::{Job, Kernel, Lane, LaneIo, run};
 
@@ -30,7 +30,7 @@ pub(crate) fn softmax<A: Element, I: Input<A>>(job: Job, input: I, x: &[A], out:
     }
     let mut sums = sums::<A, I, { mode::STORE }>(job, input, x, out);
     let sum = merged(&sums);
-    let pieces = parallel::pieces(Cost::Light, x.len());
+    let pieces = parallel::pieces(Cost::Light, singles::<A>(x.len()));
     share(pieces, x, out, &mut sums, &|x, out, sums| {
         let chunks = x.chunks(chunk::<A>()).zip(out.chunks_mut(chunk::<A>()));
         for ((x, out), of_chunk) in chunks.zip(sums) {
@@ -263,7 +263,7 @@ pub(crate) fn log_softmax<A: Element>(job: Job, x: &[A], out: &mut [A]) {
     }
     let sum = sum_beside(job, x, out);
     let log = A::from_f64(Logarithm { sum }.of(job).value());
-    pieces(x, out, parallel::pieces(Cost::Moderate, x.len()), &|x, out| {
+    pieces(x, out, parallel::pieces(Cost::Moderate, singles::<A>(x.len())), &|x, out| {
         run(job, Differences { x, out, top: sum.max, log });
     });
 }

@@ -14,7 +14,7 @@ use ndarray::{ArrayView2, ArrayViewMut2};
 use self::parts::Parts;
 use super::sum::{SHORT, chunk};
 use crate::activation::Cost;
-use crate::apply::parallel;
+use crate::apply::parallel::{self, singles};
 use crate::element::Element;
 use crate::lane::Job;
 
@@ -50,7 +50,7 @@ pub(super) fn stream<A: Element, const LOG: bool>(
     if !job.is_fused() || rows == 0 {
         return false;
     }
-    let threads = || parallel::threads(Cost::Moderate, rows * columns, MEETINGS);
+    let threads = || parallel::threads(Cost::Moderate, singles::<A>(rows * columns), MEETINGS);
     if let Some(flat) = flat::<A>(rows, columns)
         && out.is_standard_layout()
         && x.is_none_or(|x| x.is_standard_layout())

@@ -20,7 +20,7 @@ use super::max::{max, of_vector};
 use super::total::{Total, WIDEST, add};
 use super::wide::{Wide, power_of_two};
 use crate::activation::Cost;
-use crate::apply::parallel::{self, Tasks};
+use crate::apply::parallel::{self, Tasks, singles};
 use crate::element::Element;
 use crate::lane::{Job, Kernel, Lane, LaneIo, Mask, run};
 
@@ -262,7 +262,7 @@ pub(crate) fn sums<A: Element, I: Input<A>, const MODE: u8>(
         let some = |x: &[A], out: &mut [A], sums: &mut [Sum<A>]| {
             run(job, Chunks::<'_, A, I, MODE> { input, x, out, sums, of_lane });
         };
-        share(parallel::pieces(Cost::Moderate, x.len()), x, out, &mut sums, &some);
+        share(parallel::pieces(Cost::Moderate, singles::<A>(x.len())), x, out, &mut sums, &some);
         if of_lane != A::zero() {
             return sums;
         }
