@@ -63,7 +63,7 @@ const fn spread(single: f32, double: f64) -> Spread {
 const STEPS: f32 = 8.0;
 
 /// log₂ e, ln 2, ln 2 − the number before, for `f32` in steps, and the coefficients of q.
-static CONSTANTS: [Spread; 13] = {
+const VALUES: [Spread; 13] = {
     let mut all = [const { spread(0.0, 0.0) }; 13];
     all[0] = spread(core::f32::consts::LOG2_E * STEPS, LOG2_E);
     all[1] = spread(core::f32::consts::LN_2 / STEPS, LN_2);
@@ -77,10 +77,12 @@ static CONSTANTS: [Spread; 13] = {
     all
 };
 
+static CONSTANTS: [Spread; 13] = VALUES;
+
 /// `q` in `eʳ = 1 + r + r² q(r)` for `|r| <= ln 2 / 16`, made by `tools/exp.py`: degree 2, error 2^-32.4 of `eʳ`.
 const Q_SINGLE: [f32; 3] = [0.5, 0.16668029, 0.04166895];
 /// `α 2^(j/8)`. That α, which makes them `f32` numbers, is in every exponential and leaves with the division.
-static FACTORS: Eighths = Eighths::new(EIGHTHS, 0);
+const FACTORS: Eighths = Eighths::new(EIGHTHS, 0);
 
 impl Constants {
     #[inline(always)]
@@ -90,7 +92,8 @@ impl Constants {
 
     #[inline(always)]
     fn get<V: Lane>(self, i: usize, like: V) -> V {
-        let all = if V::HAS_ROOM { &CONSTANTS } else { self.0 };
+        // With their values in sight where they are used, they are in registers.
+        let all = if V::HAS_ROOM { const { &VALUES } } else { self.0 };
         like.row(&all[i].single, &all[i].double)
     }
 
@@ -274,7 +277,7 @@ fn inlined<V: Lane>(x: V, x_low: Option<V>, origin: Origin<V>) -> Exp<V> {
         let r = k.neg_mul_add(constants.get(1, x), x);
         let r = if let Some(x_low) = x_low { r + x_low } else { r };
         let s = k.mul_add(constants.get(2, x), r);
-        return Exp::new((s * s).mul_add(constants.q(s, s), s), shifted.scale_by_eighths(&FACTORS));
+        return Exp::new((s * s).mul_add(constants.q(s, s), s), shifted.scale_by_eighths(const { &FACTORS }));
     }
     let (k, scale) = x.split_scale_by(constants.get(0, x), origin.offset);
     // Exact: both terms are multiples of 2^-54, and the difference is below ½.
