@@ -66,6 +66,12 @@ pub trait Elementwise: Copy + Send + Sync {
     fn begin<V: Lane>(self, x: V) -> Half<V> {
         [x; 3]
     }
+    /// What comes between the halves, of a formula in thirds.
+    #[doc(hidden)]
+    #[inline(always)]
+    fn middle<V: Lane>(self, _x: V, half: Half<V>) -> Half<V> {
+        half
+    }
     /// The second half, with the bits of [`eval`](Elementwise::eval).
     #[doc(hidden)]
     #[inline(always)]
@@ -233,8 +239,8 @@ pub enum Halved {
     Both,
     /// For `f64`, and for `f32` in `f64` lanes.
     Wide,
-    /// For `f32` where registers keep what lies between.
-    Single,
+    /// For `f32` where registers keep what lies between, in three parts.
+    Thirds,
 }
 
 /// Largest errors of an activation in units in the last place (ULP) of the exact value, over the

@@ -18,7 +18,7 @@ const STAGE: usize = 4;
 /// Whether `op` has halves for these elements, besides those that [stay in registers](are_in_registers).
 pub(super) const fn are_there<A: Element, O: Op, S: Simd>() -> bool {
     let some = match O::HALVED {
-        Halved::No | Halved::Single => false,
+        Halved::No | Halved::Thirds => false,
         Halved::Double => !A::Lanes::<S>::SINGLE,
         Halved::Both | Halved::Wide => true,
     };
@@ -34,7 +34,7 @@ const fn are_wide<A: Element, O: Op, S: Simd>() -> bool {
 const fn stay_in_registers(halved: Halved, single: bool) -> bool {
     match halved {
         Halved::No => false,
-        Halved::Single => single,
+        Halved::Thirds => single,
         Halved::Double | Halved::Wide => !single,
         Halved::Both => true,
     }
@@ -81,6 +81,9 @@ pub(super) fn assign<A: Element, O: Op, S: Simd>(
 /// before.
 #[inline(always)]
 pub(super) fn in_registers<A: Element, O: Op, S: Simd>(simd: S, op: O, mut place: Place<'_, A>) {
+    if const { matches!(O::HALVED, Halved::Thirds) } {
+        return in_thirds(simd, op, place);
+    }
     let len = place.out.len();
     let last = len - A::WIDTH;
     let second = if line_in(place.out) > 0 { line_in(place.out) } else { A::WIDTH };
@@ -97,6 +100,33 @@ pub(super) fn in_registers<A: Element, O: Op, S: Simd>(simd: S, op: O, mut place
         place.store(at, op.finish(place.load(simd, at), half));
         (at, half) = (next, next_half);
         (next, next_half) = (far, far_half);
+    }
+}
+
+/// The same of three parts: the first runs two vectors ahead of the second, and that one ahead of the last.
+#[inline(always)]
+fn in_thirds<A: Element, O: Op, S: Simd>(simd: S, op: O, mut place: Place<'_, A>) {
+    let len = place.out.len();
+    let last = len - A::WIDTH;
+    let second = if line_in(place.out) > 0 { line_in(place.out) } else { A::WIDTH };
+    let third = (second + A::WIDTH).min(last);
+    let (mut at, mut next, mut far) = (0, second.min(last), third);
+    let first = place.load(simd, at);
+    let mut half = op.middle(first, op.begin(first));
+    let mut next_half = op.begin(place.load(simd, next));
+    let mut far_half = op.begin(place.load(simd, far));
+    let is_far_off = place.is_far_off();
+    for i in 0..1 + (len - second).div_ceil(A::WIDTH) {
+        if is_far_off && i.is_multiple_of(LINES) {
+            place.fetch(far + A::WIDTH);
+        }
+        let farthest = (far + A::WIDTH).min(last);
+        let farthest_half = op.begin(place.load(simd, farthest));
+        let middle = op.middle(place.load(simd, next), next_half);
+        place.store(at, op.finish(place.load(simd, at), half));
+        (at, half) = (next, middle);
+        (next, next_half) = (far, far_half);
+        (far, far_half) = (farthest, farthest_half);
     }
 }
 

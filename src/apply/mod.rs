@@ -46,6 +46,10 @@ pub(crate) trait Op: Copy + Send + Sync {
         [x; 3]
     }
     #[inline(always)]
+    fn middle<V: Lane>(self, _x: V, half: Half<V>) -> Half<V> {
+        half
+    }
+    #[inline(always)]
     fn finish<V: Lane>(self, x: V, _half: Half<V>) -> V {
         self.apply(x)
     }
@@ -123,6 +127,10 @@ impl<T: Elementwise> Op for Eval<T> {
     #[inline(always)]
     fn begin<V: Lane>(self, x: V) -> Half<V> {
         self.0.begin(x)
+    }
+    #[inline(always)]
+    fn middle<V: Lane>(self, x: V, half: Half<V>) -> Half<V> {
+        self.0.middle(x, half)
     }
     #[inline(always)]
     fn finish<V: Lane>(self, x: V, half: Half<V>) -> V {

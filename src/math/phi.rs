@@ -239,9 +239,9 @@ pub(crate) fn begin_gelu<V: Lane>(x: V) -> Half<V> {
     [d.mul_add(slope, value), d * d * horner(d, &c), shifted]
 }
 
-/// The rest of [`begin_gelu`].
+/// What comes after [`begin_gelu`]: the rest of the argument of the exponential, and its factor by number.
 #[inline(always)]
-pub(crate) fn finish_gelu<V: Lane>(x: V, [line, curve, shifted]: Half<V>) -> V {
+pub(crate) fn middle_gelu<V: Lane>(x: V, [line, curve, shifted]: Half<V>) -> Half<V> {
     let (a, _) = magnitude_single(x);
     // a² in two parts, the first with so few digits that the difference with k ln 2 / 4 is exact.
     let square = shifted - SHIFT;
@@ -251,6 +251,13 @@ pub(crate) fn finish_gelu<V: Lane>(x: V, [line, curve, shifted]: Half<V>) -> V {
     let k = shifted - m;
     let v = (line - k.mul_add(x.splat(0.173_286_676_406_860_35), square)) + curve
         - k.mul_add(x.splat(1.187_331_259_7e-7), square_low);
+    [v, shifted, v]
+}
+
+/// The rest of [`middle_gelu`].
+#[inline(always)]
+pub(crate) fn finish_gelu<V: Lane>(x: V, [v, shifted, _]: Half<V>) -> V {
+    let (a, _) = magnitude_single(x);
     // e^(v/2) − 1, and α 2^((k + m)/8).
     let p = v * horner(
         v,
@@ -270,7 +277,7 @@ pub(crate) fn finish_gelu<V: Lane>(x: V, [line, curve, shifted]: Half<V>) -> V {
 #[inline(always)]
 pub(crate) fn gelu<V: Lane>(x: V) -> V {
     if V::SINGLE {
-        return finish_gelu(x, begin_gelu(x));
+        return finish_gelu(x, middle_gelu(x, begin_gelu(x)));
     }
     let a = x.abs().at_most(x.splat(38.8));
     let square = Pair::product(a * 0.5, a);
