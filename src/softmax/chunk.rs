@@ -2,7 +2,7 @@
 
 use fearless_simd::Simd;
 
-use super::exp::{Constants, Origin};
+use super::exp::{Constants, Origin, first_half, is_halved, second_half};
 use super::input::Input;
 use super::max::{load_padded, store_part};
 use super::sum::{BLOCK, SHORT, constants_stay_in_memory, count, each, first, mode, origin, term};
@@ -202,13 +202,32 @@ pub(super) fn long_total<S: Simd, A: Element, I: Input<A>, const MODE: u8>(
         let (xs, aheads) = (&all[..whole][place.clone()], &ahead[..whole][place.clone()]);
         if const { MODE == mode::STORE } {
             let outs = &mut out[..whole][place];
-            let vectors = xs.chunks_exact(width).zip(aheads.chunks_exact(width));
-            for ((x, ahead), out) in vectors.zip(outs.chunks_exact_mut(width)) {
-                beside(A::Lanes::<S>::load(simd, ahead));
-                let x = A::Lanes::<S>::load(simd, x);
-                let e = term::<S, A, I, MODE>(simd, input, x, top, origin);
-                e.high.store(out);
+            if const { I::PLAIN && is_halved::<A::Lanes<S>>() } && origin.shift.is_none() {
+                let load = A::Lanes::<S>::load;
+                let mut half = first_half(load(simd, &xs[..width]), origin);
+                let rest = xs[width..].chunks_exact(width).zip(aheads.chunks_exact(width));
+                for ((x, ahead), out) in rest.zip(outs.chunks_exact_mut(width)) {
+                    let next = first_half(A::Lanes::<S>::load(simd, x), origin);
+                    beside(A::Lanes::<S>::load(simd, ahead));
+                    let e = second_half(half, origin);
+                    e.high.store(out);
+                    accumulator.add(e);
+                    half = next;
+                }
+                let last = xs.len() - width;
+                beside(load(simd, &aheads[last..]));
+                let e = second_half(half, origin);
+                e.high.store(&mut outs[last..]);
                 accumulator.add(e);
+            } else {
+                let vectors = xs.chunks_exact(width).zip(aheads.chunks_exact(width));
+                for ((x, ahead), out) in vectors.zip(outs.chunks_exact_mut(width)) {
+                    beside(A::Lanes::<S>::load(simd, ahead));
+                    let x = A::Lanes::<S>::load(simd, x);
+                    let e = term::<S, A, I, MODE>(simd, input, x, top, origin);
+                    e.high.store(out);
+                    accumulator.add(e);
+                }
             }
         } else {
             for (x, ahead) in xs.chunks_exact(width).zip(aheads.chunks_exact(width)) {

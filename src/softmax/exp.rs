@@ -253,6 +253,43 @@ fn called<V: Lane>(x: V, x_low: Option<V>, origin: &Origin<V>) -> Exp<V> {
     inlined(x, x_low, *origin)
 }
 
+/// The first half of the exponential of an `f32` argument that is above the floor: what is left of it, and the number of
+/// its factor.
+#[inline(always)]
+fn begin<V: Lane>(x: V, x_low: Option<V>, origin: Origin<V>) -> [V; 2] {
+    let constants = origin.constants;
+    let shifted = x.mul_add(constants.get(0, x), origin.offset);
+    let k = shifted - origin.offset;
+    // Exact: both terms are multiples of 2^-28, and the difference is below 2^-4.
+    let r = k.neg_mul_add(constants.get(1, x), x);
+    let r = if let Some(x_low) = x_low { r + x_low } else { r };
+    [k.mul_add(constants.get(2, x), r), shifted]
+}
+
+/// The second half.
+#[inline(always)]
+fn end<V: Lane>([s, shifted]: [V; 2], constants: Constants) -> Exp<V> {
+    let p = (s * s).mul_add(constants.q(s, s), s);
+    Exp::new(p, shifted.scale_by_eighths(const { &FACTORS }))
+}
+
+/// Whether loops over `f32` elements as they are run the first half of one exponential beside the second of another.
+pub(crate) const fn is_halved<V: Lane>() -> bool {
+    V::SINGLE && V::HAS_ROOM
+}
+
+/// The first half of [`exp`] of an element that is not shifted, where [it has halves](is_halved).
+#[inline(always)]
+pub(crate) fn first_half<V: Lane>(x: V, origin: Origin<V>) -> [V; 2] {
+    begin(x.at_least(origin.floor), None, origin)
+}
+
+/// The second half, with the bits of [`exp`].
+#[inline(always)]
+pub(crate) fn second_half<V: Lane>(half: [V; 2], origin: Origin<V>) -> Exp<V> {
+    end(half, origin.constants)
+}
+
 #[inline(always)]
 fn inlined<V: Lane>(x: V, x_low: Option<V>, origin: Origin<V>) -> Exp<V> {
     let zero = x.splat(0.0);
@@ -271,13 +308,7 @@ fn inlined<V: Lane>(x: V, x_low: Option<V>, origin: Origin<V>) -> Exp<V> {
     };
     let constants = origin.constants;
     if V::SINGLE {
-        let shifted = x.mul_add(constants.get(0, x), origin.offset);
-        let k = shifted - origin.offset;
-        // Exact: both terms are multiples of 2^-28, and the difference is below 2^-4.
-        let r = k.neg_mul_add(constants.get(1, x), x);
-        let r = if let Some(x_low) = x_low { r + x_low } else { r };
-        let s = k.mul_add(constants.get(2, x), r);
-        return Exp::new((s * s).mul_add(constants.q(s, s), s), shifted.scale_by_eighths(const { &FACTORS }));
+        return end(begin(x, x_low, origin), constants);
     }
     let (k, scale) = x.split_scale_by(constants.get(0, x), origin.offset);
     // Exact: both terms are multiples of 2^-54, and the difference is below ½.
