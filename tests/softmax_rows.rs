@@ -282,3 +282,47 @@ fn gradients_of_rows_and_columns_have_the_bits_of_lanes_alone() {
         });
     }
 }
+
+/// A few lanes go other ways than many: lanes of one, of two, of less and more than a vector has, in every form.
+fn check_few<A: Element>(len: usize) {
+    let many = 200;
+    let x: Vec<A> = (0..many).flat_map(|r| row(r, len)).map(A::from_f64).collect();
+    let x = ArrayView2::from_shape((many, len), &x).unwrap();
+    let (soft, log, sums) =
+        (x.softmax(Axis(1)), x.log_softmax(Axis(1)), x.logsumexp(Axis(1)).mapv(|y| bits(&y)));
+    let same = |got: &Array2<A>, all: &Array2<A>, rows: core::ops::Range<usize>, what: &str| {
+        let expected = all.slice(s![rows.clone(), ..]).mapv(|y| bits(&y));
+        assert!(got.mapv(|y| bits(&y)) == expected, "{what}: {rows:?} of {len}");
+    };
+    for count in [1, 2, 3, 5, 8, 9, 15, 16, 17, 33] {
+        for start in [0, 7, 60] {
+            let rows = start..start + count;
+            let few = x.slice(s![rows.clone(), ..]);
+            same(&few.softmax(Axis(1)), &soft, rows.clone(), "softmax");
+            same(&few.log_softmax(Axis(1)), &log, rows.clone(), "log_softmax");
+            let got = few.logsumexp(Axis(1)).mapv(|y| bits(&y));
+            assert!(got == sums.slice(s![rows.clone()]), "logsumexp: {rows:?} of {len}");
+            let mut y = few.to_owned();
+            y.softmax_inplace(Axis(1));
+            same(&y, &soft, rows.clone(), "softmax in place");
+            let mut y = few.to_owned();
+            y.log_softmax_inplace(Axis(1));
+            same(&y, &log, rows.clone(), "log_softmax in place");
+            let columns = few.t().as_standard_layout().into_owned();
+            same(&columns.softmax(Axis(0)).reversed_axes(), &soft, rows.clone(), "columns");
+            let mut y = few.to_owned().reversed_axes();
+            y.softmax_inplace(Axis(0));
+            same(&y.reversed_axes(), &soft, rows, "columns that are rows");
+        }
+    }
+}
+
+#[test]
+fn a_few_lanes_have_the_bits_of_many() {
+    for len in [1, 2, 3, 7, 8, 10, 15, 16, 17, 33, 64, 65, 100, 130] {
+        for level in Level::available() {
+            with_level(level, || check_few::<f32>(len));
+            with_level(level, || check_few::<f64>(len));
+        }
+    }
+}
