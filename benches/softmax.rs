@@ -69,5 +69,49 @@ fn beside<A: Element>(c: &mut Criterion) {
     }
 }
 
-criterion_group!(benches, shapes::<f32>, shapes::<f64>, beside::<f32>, beside::<f64>);
+/// A few lanes, of which a call takes as long as the arithmetic.
+fn few<A: Element>(c: &mut Criterion) {
+    let mut rng = StdRng::seed_from_u64(3);
+    let last = Axis(1);
+    for (rows, columns) in [(1, 3), (1, 10), (4, 10), (32, 10), (1, 1000)] {
+        let x = Array::from_shape_simple_fn((rows, columns), || {
+            A::from_f64(rng.random_range(-8.0..8.0))
+        });
+        let mut group = c.benchmark_group(format!("few lanes {} {rows}x{columns}", A::NAME));
+        group.sample_size(10);
+        group.bench_function("softmax", |b| b.iter(|| black_box(&x).softmax(last)));
+        group.bench_function("log_softmax", |b| b.iter(|| black_box(&x).log_softmax(last)));
+        group.bench_function("logsumexp", |b| b.iter(|| black_box(&x).logsumexp(last)));
+        group.bench_function("naive", |b| b.iter(|| naive(black_box(&x), last)));
+        group.finish();
+    }
+}
+
+/// Columns in place; what is overwritten is its own input, so the values become small and equal, which takes the same time.
+fn in_place<A: Element>(c: &mut Criterion) {
+    let mut rng = StdRng::seed_from_u64(4);
+    for (rows, columns) in [(65536, 10), (4096, 1000)] {
+        let mut x = Array::from_shape_simple_fn((rows, columns), || {
+            A::from_f64(rng.random_range(-8.0..8.0))
+        });
+        let mut group = c.benchmark_group(format!("in place {} {rows}x{columns}", A::NAME));
+        group.throughput(Throughput::Elements(x.len() as u64)).sample_size(10);
+        group.bench_function("first axis", |b| {
+            b.iter(|| black_box(&mut x).softmax_inplace(Axis(0)))
+        });
+        group.finish();
+    }
+}
+
+criterion_group!(
+    benches,
+    shapes::<f32>,
+    shapes::<f64>,
+    beside::<f32>,
+    beside::<f64>,
+    few::<f32>,
+    few::<f64>,
+    in_place::<f32>,
+    in_place::<f64>
+);
 criterion_main!(benches);
