@@ -84,7 +84,7 @@ impl Elementwise for GeluTanh {
         let x = x.at_least(x.splat(floor)).at_most(x.splat(top));
         if V::SINGLE {
             let w = twice_u_single(x);
-            return gate::gate_short_begin(w.high, Some(w.low));
+            return gate::single_begin::<V, false>(w.high, Some(w.low));
         }
         let w = twice_u(x, C3);
         gate::gate_begin(w.high, Some(w.low))
@@ -93,9 +93,10 @@ impl Elementwise for GeluTanh {
     fn finish<V: Lane>(self, x: V, half: Half<V>) -> V {
         let (floor, top) = limits::<V>();
         let x = x.at_least(x.splat(floor));
-        let y =
-            if V::SINGLE { gate::gate_short_finish(x, half) } else { gate::gate_finish(x, half) };
-        V::select(x.gt(x.splat(top)), x, y)
+        if V::SINGLE {
+            return gate::single_gate(x, half);
+        }
+        V::select(x.gt(x.splat(top)), x, gate::gate_finish(x, half))
     }
 
     #[inline(always)]

@@ -41,7 +41,7 @@ impl Elementwise for Silu {
 
     #[inline(always)]
     fn begin<V: Lane>(self, x: V) -> Half<V> {
-        gate::sigmoid_begin(x)
+        gate::silu_begin(x)
     }
     #[inline(always)]
     fn finish<V: Lane>(self, x: V, half: Half<V>) -> V {

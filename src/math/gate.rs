@@ -1,10 +1,10 @@
 //! The logistic function and what is multiplied by it: `n · σ(z)` and its slope.
 
 use super::Pair;
-use super::exp::{Terms, split, terms};
+use super::exp::{LARGE, Terms, split, terms};
 use super::poly::from_root;
 use super::wide::{Grade, wide, wide_from, wide_reduced};
-use crate::lane::{DoubleKernel, Half, Lane, Mask, WideHalf};
+use crate::lane::{DoubleKernel, Eighths, Half, Lane, Mask, WideHalf};
 
 /// Divisors are carried at `2^-OFFSET` (f32, f64), so that quotients reach far below the normal
 /// numbers before one multiplication puts them there.
@@ -75,11 +75,17 @@ pub(crate) fn gate_short_finish<V: Lane>(numerator: V, [high, rest, scale]: Half
 /// the quotient.
 #[inline(always)]
 fn divided<V: Lane>(numerator: V, divisor: V, left: V) -> V {
+    corrected(numerator, divisor, left) * 2f64.powi(-offset::<V>())
+}
+
+/// The same at `2^OFFSET`.
+#[inline(always)]
+fn corrected<V: Lane>(numerator: V, divisor: V, left: V) -> V {
     let inverse = divisor.splat(1.0) / divisor;
     let quotient = numerator * inverse;
     // Signs are such that a zero keeps its own.
     let excess = quotient.mul_add(left, quotient.mul_sub(divisor, numerator));
-    inverse.neg_mul_add(excess, quotient) * 2f64.powi(-offset::<V>())
+    inverse.neg_mul_add(excess, quotient)
 }
 
 /// The power of two that [`gate`] and the like multiply the divisor by.
@@ -88,7 +94,77 @@ fn offset<V: Lane>() -> i32 {
     if V::SINGLE { OFFSET.0 } else { OFFSET.1 }
 }
 
-/// The logistic function `σ(x) = 1 / (1 + e⁻ˣ)`, within 0.91 ULP (f32), 0.82 ULP (f64) over the whole line.
+/// `β 2^(j/8)` to 2^-27.48, `β = 0.9706415`; made by `tools/exp.py`. The last bit of the first is 0: so `1 + β` is exact,
+/// `1 + β (1 + p(0))` rounds to 2, and the excess of the quotient of a tiny number is none.
+static FACTORS: Eighths = Eighths::new(
+    [0.9706415, 1.0584921, 1.1542938, 1.2587663, 1.3726944, 1.4969338, 1.6324179, 1.7801644],
+    -OFFSET.0,
+);
+/// `p` in `eʳ = β (1 + p(r))` for `|r| <= HALF`, by the same: degree 4, error 2^-32.18 of `eʳ`.
+const CENTERED: [f64; 5] = [0.030246494, 1.0302465, 0.51512295, 0.17172028, 0.043027036];
+/// `p` in `e^(r − HALF) = β (1 + p(r))` for `r` from 0 to `2 HALF`: error 2^-32.59 of the left side. All but the first are
+/// positive: so `p` never falls where `r` grows, in spite of its roundings.
+const RISING: [f64; 5] = [-0.013432577, 0.9865674, 0.49328768, 0.16429637, 0.042882785];
+/// Half of an eighth of ln 2.
+const HALF: f64 = 0.0433217;
+/// An eighth of ln 2 in two parts, for `f32`.
+const EIGHTH: (f64, f64) = (core::f32::consts::LN_2 as f64 / 8.0, -1.904_654_2e-9 / 8.0);
+
+/// `1 + e^-(z + low)` for `f32` and a clamped `z`, at `2^-OFFSET`: the exponential as `(1 + p) · scale`, and the sum of
+/// `scale` and 1. By eighths of powers of two `p` is so small that its rounding hardly counts. `RISES`: it never falls where
+/// `z` grows, at the cost of one more rounding.
+#[inline(always)]
+pub(crate) fn single_begin<V: Lane, const RISES: bool>(z: V, low: Option<V>) -> Half<V> {
+    let x = -z;
+    let large = z.splat(f64::from(LARGE));
+    let shifted = x.mul_add(z.splat(8.0 * core::f64::consts::LOG2_E), large);
+    let k = shifted - large;
+    let r = k.neg_mul_add(z.splat(EIGHTH.0), x);
+    let r = match low {
+        None => k.neg_mul_add(z.splat(EIGHTH.1), r),
+        Some(low) => r - k.mul_add(z.splat(EIGHTH.1), low),
+    };
+    let (r, c) = if RISES { (r + HALF, RISING) } else { (r, CENTERED) };
+    let mut p = z.splat(c[4]);
+    for &c in c[..4].iter().rev() {
+        p = p.mul_add(r, z.splat(c));
+    }
+    let scale = shifted.scale_by_eighths(&FACTORS);
+    [p, scale, scale + unit::<V>(z)]
+}
+
+/// `numerator · σ(z + low)` after [`single_begin`], at `2^OFFSET`; `numerator` below 2^80 in magnitude.
+#[inline(always)]
+pub(crate) fn single_finish<V: Lane>(numerator: V, [p, scale, sum]: Half<V>) -> V {
+    let one = unit::<V>(p);
+    let divisor = scale.mul_add(p, sum);
+    // The larger one first: where both differences are not exact, what they lose is far below the divisor's digits.
+    let (large, small) = (scale.at_least(one), scale.at_most(one));
+    let left = scale.mul_add(p, small - (divisor - large));
+    corrected(numerator, divisor, left)
+}
+
+/// `x · σ(z)` with `x` for all `x` from where σ(z) is 1 on, after [`single_begin`] with a `z` that has the sign of `x` and is
+/// limited there. `x` is at least where the result is zero.
+#[inline(always)]
+pub(crate) fn single_gate<V: Lane>(x: V, half: Half<V>) -> V {
+    // A number of all ones: of any larger x the difference to it can be added to it again without a trace.
+    let top = x.splat(LARGEST);
+    // The sign of a zero is that of the product.
+    let above = (x - top).at_least(x.splat(-0.0));
+    single_finish(x.at_most(top), half).mul_add(x.splat(2f64.powi(-OFFSET.0)), above)
+}
+
+/// The largest number below 2^80.
+const LARGEST: f64 = (1u128 << 80) as f64 - (1u128 << 56) as f64;
+
+/// 1 at `2^-OFFSET`.
+#[inline(always)]
+fn unit<V: Lane>(like: V) -> V {
+    like.splat(2f64.powi(-offset::<V>()))
+}
+
+/// The logistic function `σ(x) = 1 / (1 + e⁻ˣ)`, within 0.83 ULP (f32), 0.82 ULP (f64) over the whole line.
 #[inline(always)]
 pub fn sigmoid<V: Lane>(x: V) -> V {
     sigmoid_finish(sigmoid_begin(x))
@@ -97,37 +173,48 @@ pub fn sigmoid<V: Lane>(x: V) -> V {
 /// The exponential of [`sigmoid`].
 #[inline(always)]
 pub(crate) fn sigmoid_begin<V: Lane>(x: V) -> Half<V> {
-    gate_short_begin(clamp(x), None)
+    if V::SINGLE {
+        single_begin::<V, true>(clamp(x), None)
+    } else {
+        gate_short_begin(clamp(x), None)
+    }
 }
 
 /// The quotient of [`sigmoid`].
 #[inline(always)]
 pub(crate) fn sigmoid_finish<V: Lane>(half: Half<V>) -> V {
-    let [high, rest, scale] = half;
-    let one = high.splat(1.0);
-    if !V::SINGLE {
-        return gate_short_finish(one, half);
+    let one = half[0].splat(1.0);
+    if V::SINGLE {
+        single_finish(one, half) * 2f64.powi(-OFFSET.0)
+    } else {
+        gate_short_finish(one, half)
     }
-    // One step less: 1 ULP leaves room for the rounding of the exponential.
-    let unit = high.splat(2f64.powi(-offset::<V>()));
-    let p = high - rest;
-    let powers = scale + unit;
-    let divisor = scale.mul_add(p, powers);
-    let left = scale.mul_add(p, powers - divisor) + (unit - (powers - scale));
-    divided(one, divisor, left)
 }
 
 /// `x · σ(x)`, within 0.83 ULP over the whole line; `−0` at `−∞`.
 #[inline(always)]
 pub fn silu<V: Lane>(x: V) -> V {
-    silu_finish(x, sigmoid_begin(x))
+    silu_finish(x, silu_begin(x))
 }
 
-/// The quotient of [`silu`] after [`sigmoid_begin`].
+/// The exponential of [`silu`].
+#[inline(always)]
+pub(crate) fn silu_begin<V: Lane>(x: V) -> Half<V> {
+    if V::SINGLE {
+        single_begin::<V, false>(clamp(x), None)
+    } else {
+        gate_short_begin(clamp(x), None)
+    }
+}
+
+/// The quotient of [`silu`].
 #[inline(always)]
 pub(crate) fn silu_finish<V: Lane>(x: V, half: Half<V>) -> V {
     let x = x.at_least(x.splat(pick::<V>(FLOOR)));
-    V::select(x.gt(x.splat(pick::<V>(TOP))), x, gate_short_finish(x, half))
+    if V::SINGLE {
+        return single_gate(x, half);
+    }
+    V::select(x.gt(x.splat(TOP.1)), x, gate_short_finish(x, half))
 }
 
 /// `x · σ(z)` of `f32` values in `f64` lanes, from [`wide_reduced`] of `−z`.
