@@ -71,11 +71,11 @@ impl Elementwise for GeluTanh {
     const COST: Cost = Cost::Heavy;
     const BOUNDS: Option<Bounds> =
         Some(Bounds { f32: 0.83, f64: 0.81, derivative_f32: 0.51, derivative_f64: 0.91 });
-    const HALVED: Halved = Halved::Both;
+    const HALVED: Halved = Halved::BothThirds;
 
     #[inline(always)]
     fn eval<V: Lane>(self, x: V) -> V {
-        self.finish(x, self.begin(x))
+        self.finish(x, self.middle(x, self.begin(x)))
     }
 
     #[inline(always)]
@@ -90,11 +90,15 @@ impl Elementwise for GeluTanh {
         gate::gate_begin(w.high, Some(w.low))
     }
     #[inline(always)]
+    fn middle<V: Lane>(self, _x: V, half: Half<V>) -> Half<V> {
+        gate::gate_middle(half)
+    }
+    #[inline(always)]
     fn finish<V: Lane>(self, x: V, half: Half<V>) -> V {
         let (floor, top) = limits::<V>();
         let x = x.at_least(x.splat(floor));
         if V::SINGLE {
-            return gate::single_gate(x, half);
+            return gate::single_finish(x, half);
         }
         V::select(x.gt(x.splat(top)), x, gate::gate_finish(x, half))
     }

@@ -59,14 +59,14 @@ pub trait Elementwise: Copy + Send + Sync {
     /// `f'(x)`.
     fn derivative<V: Lane>(self, x: V) -> V;
 
-    /// The first half of the formula: `f(x)` is `finish(x, begin(x))`. Loops run the second half of one vector
+    /// The first half of the formula: `f(x)` is `finish(x, middle(x, begin(x)))`. Loops run the second half of one vector
     /// beside the first half of another, which does not wait for it.
     #[doc(hidden)]
     #[inline(always)]
     fn begin<V: Lane>(self, x: V) -> Half<V> {
         [x; 3]
     }
-    /// What comes between the halves, of a formula in thirds.
+    /// What comes between the halves, of a formula in thirds; in loops of halves it belongs to the second.
     #[doc(hidden)]
     #[inline(always)]
     fn middle<V: Lane>(self, _x: V, half: Half<V>) -> Half<V> {
@@ -241,6 +241,8 @@ pub enum Halved {
     Wide,
     /// For `f32` where registers keep what lies between, in three parts.
     Thirds,
+    /// For both, and as [`Thirds`](Halved::Thirds).
+    BothThirds,
 }
 
 /// Largest errors of an activation in units in the last place (ULP) of the exact value, over the

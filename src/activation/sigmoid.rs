@@ -30,7 +30,7 @@ impl Elementwise for Sigmoid {
     const COST: Cost = Cost::Moderate;
     const BOUNDS: Option<Bounds> =
         Some(Bounds { f32: 0.83, f64: 0.82, derivative_f32: 0.54, derivative_f64: 0.78 });
-    const HALVED: Halved = Halved::Both;
+    const HALVED: Halved = Halved::BothThirds;
 
     #[inline(always)]
     fn eval<V: Lane>(self, x: V) -> V {
@@ -40,6 +40,10 @@ impl Elementwise for Sigmoid {
     #[inline(always)]
     fn begin<V: Lane>(self, x: V) -> Half<V> {
         gate::sigmoid_begin(x)
+    }
+    #[inline(always)]
+    fn middle<V: Lane>(self, _x: V, half: Half<V>) -> Half<V> {
+        gate::gate_middle(half)
     }
     #[inline(always)]
     fn finish<V: Lane>(self, _x: V, half: Half<V>) -> V {

@@ -32,7 +32,7 @@ impl Elementwise for Silu {
     const COST: Cost = Cost::Moderate;
     const BOUNDS: Option<Bounds> =
         Some(Bounds { f32: 0.83, f64: 0.83, derivative_f32: 0.51, derivative_f64: 1.3 });
-    const HALVED: Halved = Halved::Both;
+    const HALVED: Halved = Halved::BothThirds;
 
     #[inline(always)]
     fn eval<V: Lane>(self, x: V) -> V {
@@ -42,6 +42,10 @@ impl Elementwise for Silu {
     #[inline(always)]
     fn begin<V: Lane>(self, x: V) -> Half<V> {
         gate::silu_begin(x)
+    }
+    #[inline(always)]
+    fn middle<V: Lane>(self, _x: V, half: Half<V>) -> Half<V> {
+        gate::gate_middle(half)
     }
     #[inline(always)]
     fn finish<V: Lane>(self, x: V, half: Half<V>) -> V {

@@ -20,7 +20,7 @@ pub(super) const fn are_there<A: Element, O: Op, S: Simd>() -> bool {
     let some = match O::HALVED {
         Halved::No | Halved::Thirds => false,
         Halved::Double => !A::Lanes::<S>::SINGLE,
-        Halved::Both | Halved::Wide => true,
+        Halved::Both | Halved::BothThirds | Halved::Wide => true,
     };
     some && A::Lanes::<S>::IS_FUSED
 }
@@ -30,13 +30,18 @@ const fn are_wide<A: Element, O: Op, S: Simd>() -> bool {
     A::Lanes::<S>::SINGLE && matches!(O::HALVED, Halved::Wide)
 }
 
+/// Whether `op` is in three parts for these elements.
+const fn are_thirds<A: Element, O: Op, S: Simd>() -> bool {
+    A::Lanes::<S>::SINGLE && matches!(O::HALVED, Halved::Thirds | Halved::BothThirds)
+}
+
 /// Whether what lies between the halves of such a formula stays in registers, where there are enough.
 const fn stay_in_registers(halved: Halved, single: bool) -> bool {
     match halved {
         Halved::No => false,
         Halved::Thirds => single,
         Halved::Double | Halved::Wide => !single,
-        Halved::Both => true,
+        Halved::Both | Halved::BothThirds => true,
     }
 }
 
@@ -81,7 +86,7 @@ pub(super) fn assign<A: Element, O: Op, S: Simd>(
 /// before.
 #[inline(always)]
 pub(super) fn in_registers<A: Element, O: Op, S: Simd>(simd: S, op: O, mut place: Place<'_, A>) {
-    if const { matches!(O::HALVED, Halved::Thirds) } {
+    if const { are_thirds::<A, O, S>() } {
         return in_thirds(simd, op, place);
     }
     let len = place.out.len();
@@ -97,7 +102,8 @@ pub(super) fn in_registers<A: Element, O: Op, S: Simd>(simd: S, op: O, mut place
         }
         let far = (next + A::WIDTH).min(last);
         let far_half = op.begin(place.load(simd, far));
-        place.store(at, op.finish(place.load(simd, at), half));
+        let x = place.load(simd, at);
+        place.store(at, op.finish(x, op.middle(x, half)));
         (at, half) = (next, next_half);
         (next, next_half) = (far, far_half);
     }
@@ -140,7 +146,8 @@ fn by_stages<A: Element, O: Op, S: Simd>(simd: S, op: O, x: &[A], out: &mut [A])
         }
         let vectors = x.chunks_exact(A::WIDTH).zip(out.chunks_exact_mut(A::WIDTH));
         for ((x, out), half) in vectors.zip(&halves) {
-            op.finish(A::Lanes::<S>::load(simd, x), *half).store(out);
+            let x = A::Lanes::<S>::load(simd, x);
+            op.finish(x, op.middle(x, *half)).store(out);
         }
     }
 }

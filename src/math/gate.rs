@@ -75,13 +75,12 @@ pub(crate) fn gate_short_finish<V: Lane>(numerator: V, [high, rest, scale]: Half
 /// the quotient.
 #[inline(always)]
 fn divided<V: Lane>(numerator: V, divisor: V, left: V) -> V {
-    corrected(numerator, divisor, left) * 2f64.powi(-offset::<V>())
+    corrected(numerator, [divisor.splat(1.0) / divisor, divisor, left]) * 2f64.powi(-offset::<V>())
 }
 
-/// The same at `2^OFFSET`.
+/// The same at `2^OFFSET`, after the division.
 #[inline(always)]
-fn corrected<V: Lane>(numerator: V, divisor: V, left: V) -> V {
-    let inverse = divisor.splat(1.0) / divisor;
+fn corrected<V: Lane>(numerator: V, [inverse, divisor, left]: Half<V>) -> V {
     let quotient = numerator * inverse;
     // Signs are such that a zero keeps its own.
     let excess = quotient.mul_add(left, quotient.mul_sub(divisor, numerator));
@@ -133,26 +132,26 @@ pub(crate) fn single_begin<V: Lane, const RISES: bool>(z: V, low: Option<V>) -> 
     [p, scale, scale + unit::<V>(z)]
 }
 
-/// `numerator · σ(z + low)` after [`single_begin`], at `2^OFFSET`; `numerator` below 2^80 in magnitude.
+/// After [`single_begin`]: the inverse of the divisor, the divisor, and what its rounding left out.
 #[inline(always)]
-pub(crate) fn single_finish<V: Lane>(numerator: V, [p, scale, sum]: Half<V>) -> V {
+pub(crate) fn single_middle<V: Lane>([p, scale, sum]: Half<V>) -> Half<V> {
     let one = unit::<V>(p);
     let divisor = scale.mul_add(p, sum);
     // The larger one first: where both differences are not exact, what they lose is far below the divisor's digits.
     let (large, small) = (scale.at_least(one), scale.at_most(one));
     let left = scale.mul_add(p, small - (divisor - large));
-    corrected(numerator, divisor, left)
+    [p.splat(1.0) / divisor, divisor, left]
 }
 
-/// `x · σ(z)` with `x` for all `x` from where σ(z) is 1 on, after [`single_begin`] with a `z` that has the sign of `x` and is
-/// limited there. `x` is at least where the result is zero.
+/// `x · σ(z)` after [`single_middle`], with `x` for all `x` from where σ(z) is 1 on: `z` has the sign of `x` and is limited
+/// there. `x` is at least where the result is zero.
 #[inline(always)]
-pub(crate) fn single_gate<V: Lane>(x: V, half: Half<V>) -> V {
+pub(crate) fn single_finish<V: Lane>(x: V, half: Half<V>) -> V {
     // A number of all ones: of any larger x the difference to it can be added to it again without a trace.
     let top = x.splat(LARGEST);
     // The sign of a zero is that of the product.
     let above = (x - top).at_least(x.splat(-0.0));
-    single_finish(x.at_most(top), half).mul_add(x.splat(2f64.powi(-OFFSET.0)), above)
+    corrected(x.at_most(top), half).mul_add(x.splat(2f64.powi(-OFFSET.0)), above)
 }
 
 /// The largest number below 2^80.
@@ -167,7 +166,7 @@ fn unit<V: Lane>(like: V) -> V {
 /// The logistic function `σ(x) = 1 / (1 + e⁻ˣ)`, within 0.83 ULP (f32), 0.82 ULP (f64) over the whole line.
 #[inline(always)]
 pub fn sigmoid<V: Lane>(x: V) -> V {
-    sigmoid_finish(sigmoid_begin(x))
+    sigmoid_finish(gate_middle(sigmoid_begin(x)))
 }
 
 /// The exponential of [`sigmoid`].
@@ -180,12 +179,18 @@ pub(crate) fn sigmoid_begin<V: Lane>(x: V) -> Half<V> {
     }
 }
 
+/// The divisor of [`sigmoid`] and [`silu`] of `f32` values and its inverse.
+#[inline(always)]
+pub(crate) fn gate_middle<V: Lane>(half: Half<V>) -> Half<V> {
+    if V::SINGLE { single_middle(half) } else { half }
+}
+
 /// The quotient of [`sigmoid`].
 #[inline(always)]
 pub(crate) fn sigmoid_finish<V: Lane>(half: Half<V>) -> V {
     let one = half[0].splat(1.0);
     if V::SINGLE {
-        single_finish(one, half) * 2f64.powi(-OFFSET.0)
+        corrected(one, half) * 2f64.powi(-OFFSET.0)
     } else {
         gate_short_finish(one, half)
     }
@@ -194,7 +199,7 @@ pub(crate) fn sigmoid_finish<V: Lane>(half: Half<V>) -> V {
 /// `x · σ(x)`, within 0.83 ULP over the whole line; `−0` at `−∞`.
 #[inline(always)]
 pub fn silu<V: Lane>(x: V) -> V {
-    silu_finish(x, silu_begin(x))
+    silu_finish(x, gate_middle(silu_begin(x)))
 }
 
 /// The exponential of [`silu`].
@@ -212,7 +217,7 @@ pub(crate) fn silu_begin<V: Lane>(x: V) -> Half<V> {
 pub(crate) fn silu_finish<V: Lane>(x: V, half: Half<V>) -> V {
     let x = x.at_least(x.splat(pick::<V>(FLOOR)));
     if V::SINGLE {
-        return single_gate(x, half);
+        return single_finish(x, half);
     }
     V::select(x.gt(x.splat(TOP.1)), x, gate_short_finish(x, half))
 }
