@@ -119,11 +119,12 @@ pub(crate) fn single_begin<V: Lane, const RISES: bool>(z: V, low: Option<V>) -> 
     let shifted = x.mul_add(z.splat(8.0 * core::f64::consts::LOG2_E), large);
     let k = shifted - large;
     let r = k.neg_mul_add(z.splat(EIGHTH.0), x);
-    let r = match low {
-        None => k.neg_mul_add(z.splat(EIGHTH.1), r),
-        Some(low) => r - k.mul_add(z.splat(EIGHTH.1), low),
+    // The part with the low digits beside it.
+    let (r, c) = match low {
+        None if RISES => (r + k.neg_mul_add(z.splat(EIGHTH.1), z.splat(HALF)), RISING),
+        None => (k.neg_mul_add(z.splat(EIGHTH.1), r), CENTERED),
+        Some(low) => (r - k.mul_add(z.splat(EIGHTH.1), low), CENTERED),
     };
-    let (r, c) = if RISES { (r + HALF, RISING) } else { (r, CENTERED) };
     let mut p = z.splat(c[4]);
     for &c in c[..4].iter().rev() {
         p = p.mul_add(r, z.splat(c));
