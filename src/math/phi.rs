@@ -236,21 +236,20 @@ pub(crate) fn begin_gelu<V: Lane>(x: V) -> Half<V> {
     let (a, shifted) = magnitude_single(x);
     let [centre, value, slope, c @ ..] = shifted.pick_by_octave(&FIRST_HALF);
     let d = a - centre;
-    [d.mul_add(slope, value), d * d * horner(d, &c), shifted]
+    // a² in two parts, the first with so few digits that the difference with k ln 2 / 4 is exact.
+    let square_low = a.mul_sub(a, shifted - SHIFT);
+    [d.mul_add(slope, value), (d * d).mul_sub(horner(d, &c), square_low), shifted]
 }
 
 /// What comes after [`begin_gelu`]: the rest of the argument of the exponential, and its factor by number.
 #[inline(always)]
 pub(crate) fn middle_gelu<V: Lane>(x: V, [line, curve, shifted]: Half<V>) -> Half<V> {
-    let (a, _) = magnitude_single(x);
-    // a² in two parts, the first with so few digits that the difference with k ln 2 / 4 is exact.
     let square = shifted - SHIFT;
-    let square_low = a.mul_sub(a, square);
     let [m] = shifted.pick_by_octave(&SECOND_HALF);
     let shifted = (square - line).mul_add(x.splat(-4.0 / core::f64::consts::LN_2), m);
     let k = shifted - m;
-    let v = (line - k.mul_add(x.splat(0.173_286_676_406_860_35), square)) + curve
-        - k.mul_add(x.splat(1.187_331_259_7e-7), square_low);
+    let v = (line - k.mul_add(x.splat(0.173_286_676_406_860_35), square))
+        + k.neg_mul_add(x.splat(1.187_331_259_7e-7), curve);
     [v, shifted, v]
 }
 
