@@ -89,7 +89,8 @@ pub(crate) fn split_careful<V: Lane, const CAREFUL: bool>(
     let (high, ln_low, scale) = reduced(x, offset);
     let r = high - ln_low;
     // The low part of the reduction goes into the small terms: the rounding of r does not count.
-    let rest = (r * r).neg_mul_add(Q.at(r), ln_low);
+    let q = if CAREFUL { Q.sooner(r) } else { Q.at(r) };
+    let rest = (r * r).neg_mul_add(q, ln_low);
     let p = high - rest;
     let mut left = (high - p) - rest;
     if CAREFUL {
