@@ -241,7 +241,7 @@ pub enum Halved {
     Wide,
     /// For `f32` where registers keep what lies between, in three parts.
     Thirds,
-    /// For both, and as [`Thirds`](Halved::Thirds).
+    /// For both, in three parts where registers keep what lies between.
     BothThirds,
 }
 

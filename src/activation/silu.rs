@@ -45,7 +45,7 @@ impl Elementwise for Silu {
     }
     #[inline(always)]
     fn middle<V: Lane>(self, _x: V, half: Half<V>) -> Half<V> {
-        gate::gate_middle(half)
+        gate::sigmoid_middle(half)
     }
     #[inline(always)]
     fn finish<V: Lane>(self, x: V, half: Half<V>) -> V {

@@ -30,11 +30,6 @@ const fn are_wide<A: Element, O: Op, S: Simd>() -> bool {
     A::Lanes::<S>::SINGLE && matches!(O::HALVED, Halved::Wide)
 }
 
-/// Whether `op` is in three parts for these elements.
-const fn are_thirds<A: Element, O: Op, S: Simd>() -> bool {
-    A::Lanes::<S>::SINGLE && matches!(O::HALVED, Halved::Thirds | Halved::BothThirds)
-}
-
 /// Whether what lies between the halves of such a formula stays in registers, where there are enough.
 const fn stay_in_registers(halved: Halved, single: bool) -> bool {
     match halved {
@@ -86,7 +81,7 @@ pub(super) fn assign<A: Element, O: Op, S: Simd>(
 /// before.
 #[inline(always)]
 pub(super) fn in_registers<A: Element, O: Op, S: Simd>(simd: S, op: O, mut place: Place<'_, A>) {
-    if const { are_thirds::<A, O, S>() } {
+    if const { matches!(O::HALVED, Halved::Thirds | Halved::BothThirds) } {
         return in_thirds(simd, op, place);
     }
     let len = place.out.len();

@@ -29,7 +29,7 @@ pub(crate) fn clamp<V: Lane>(z: V) -> V {
 /// `numerator · σ(z + low)` for a clamped `z`, within 0.93 ULP; `numerator` below 2^80 in magnitude.
 #[inline(always)]
 pub(crate) fn gate<V: Lane>(numerator: V, z: V, low: Option<V>) -> V {
-    gate_finish(numerator, gate_begin(z, low))
+    gate_finish(numerator, gate_middle(gate_begin(z, low)))
 }
 
 /// The exponential of [`gate`].
@@ -39,48 +39,48 @@ pub(crate) fn gate_begin<V: Lane>(z: V, low: Option<V>) -> Half<V> {
     [e.p, e.low, e.scale]
 }
 
-/// The quotient of [`gate`].
+/// The divisor of [`gate`] after [`gate_begin`], for [`gate_finish`].
 #[inline(always)]
-pub(crate) fn gate_finish<V: Lane>(numerator: V, [p, low, scale]: Half<V>) -> V {
-    let one = p.splat(2f64.powi(-offset::<V>()));
+pub(crate) fn gate_middle<V: Lane>([p, low, scale]: Half<V>) -> Half<V> {
+    let one = unit::<V>(p);
     // 1 + 2^k + 2^k p. The two powers come first: their sum is larger than the third term.
     let powers = scale + one;
     let lost = one - (powers - scale);
     let divisor = scale.mul_add(p, powers);
     let left = scale.mul_add(p, powers - divisor) + scale.mul_add(low, lost);
-    divided(numerator, divisor, left)
+    [p.splat(1.0) / divisor, divisor, left]
 }
 
-/// The exponential of [`gate`] with a shorter polynomial, for [`gate_short_finish`].
+/// The quotient of [`gate`] by a divisor, which is given with its inverse and with what its rounding left out.
+#[inline(always)]
+pub(crate) fn gate_finish<V: Lane>(numerator: V, half: Half<V>) -> V {
+    divided(numerator, half) * 2f64.powi(-offset::<V>())
+}
+
+/// The exponential of [`gate`] with a shorter polynomial.
 #[inline(always)]
 pub(crate) fn gate_short_begin<V: Lane>(z: V, low: Option<V>) -> Half<V> {
     let Terms { high, rest, scale } = terms(-z, low.map(|low| -low), -offset::<V>());
     [high, rest, scale]
 }
 
-/// The quotient of [`gate`] with fewer steps, within 0.83 ULP.
+/// The same as [`gate_middle`] with fewer steps, after [`gate_short_begin`]: the quotient is within 0.83 ULP.
 #[inline(always)]
-pub(crate) fn gate_short_finish<V: Lane>(numerator: V, [high, rest, scale]: Half<V>) -> V {
-    let one = high.splat(2f64.powi(-offset::<V>()));
+pub(crate) fn gate_short_middle<V: Lane>([high, rest, scale]: Half<V>) -> Half<V> {
+    let one = unit::<V>(high);
     // 1 + 2^k + 2^k (high − rest). The two powers come first: their sum is more than twice the others, so that
     // the difference to the divisor is exact.
     let powers = scale + one;
     let lost = one - (powers - scale);
     let divisor = scale.neg_mul_add(rest, scale.mul_add(high, powers));
     let left = scale.neg_mul_add(rest, scale.mul_add(high, powers - divisor)) + lost;
-    divided(numerator, divisor, left)
+    [high.splat(1.0) / divisor, divisor, left]
 }
 
-/// `numerator / (divisor + left) · 2^-OFFSET` with one division: its exact remainder and the low part of the divisor correct
-/// the quotient.
+/// `numerator / (divisor + left)` with one division: its exact remainder and the low part of the divisor correct the
+/// quotient.
 #[inline(always)]
-fn divided<V: Lane>(numerator: V, divisor: V, left: V) -> V {
-    corrected(numerator, [divisor.splat(1.0) / divisor, divisor, left]) * 2f64.powi(-offset::<V>())
-}
-
-/// The same at `2^OFFSET`, after the division.
-#[inline(always)]
-fn corrected<V: Lane>(numerator: V, [inverse, divisor, left]: Half<V>) -> V {
+fn divided<V: Lane>(numerator: V, [inverse, divisor, left]: Half<V>) -> V {
     let quotient = numerator * inverse;
     // Signs are such that a zero keeps its own.
     let excess = quotient.mul_add(left, quotient.mul_sub(divisor, numerator));
@@ -91,6 +91,12 @@ fn corrected<V: Lane>(numerator: V, [inverse, divisor, left]: Half<V>) -> V {
 #[inline(always)]
 fn offset<V: Lane>() -> i32 {
     if V::SINGLE { OFFSET.0 } else { OFFSET.1 }
+}
+
+/// 1 at `2^-OFFSET`.
+#[inline(always)]
+fn unit<V: Lane>(like: V) -> V {
+    like.splat(2f64.powi(-offset::<V>()))
 }
 
 /// `β 2^(j/8)` to 2^-27.48, `β = 0.9706415`; made by `tools/exp.py`. The last bit of the first is 0: so `1 + β` is exact,
@@ -133,7 +139,7 @@ pub(crate) fn single_begin<V: Lane, const RISES: bool>(z: V, low: Option<V>) -> 
     [p, scale, scale + unit::<V>(z)]
 }
 
-/// After [`single_begin`]: the inverse of the divisor, the divisor, and what its rounding left out.
+/// The same as [`gate_middle`] after [`single_begin`].
 #[inline(always)]
 pub(crate) fn single_middle<V: Lane>([p, scale, sum]: Half<V>) -> Half<V> {
     let one = unit::<V>(p);
@@ -152,22 +158,16 @@ pub(crate) fn single_finish<V: Lane>(x: V, half: Half<V>) -> V {
     let top = x.splat(LARGEST);
     // The sign of a zero is that of the product.
     let above = (x - top).at_least(x.splat(-0.0));
-    corrected(x.at_most(top), half).mul_add(x.splat(2f64.powi(-OFFSET.0)), above)
+    divided(x.at_most(top), half).mul_add(x.splat(2f64.powi(-OFFSET.0)), above)
 }
 
 /// The largest number below 2^80.
 const LARGEST: f64 = (1u128 << 80) as f64 - (1u128 << 56) as f64;
 
-/// 1 at `2^-OFFSET`.
-#[inline(always)]
-fn unit<V: Lane>(like: V) -> V {
-    like.splat(2f64.powi(-offset::<V>()))
-}
-
 /// The logistic function `σ(x) = 1 / (1 + e⁻ˣ)`, within 0.83 ULP (f32), 0.82 ULP (f64) over the whole line.
 #[inline(always)]
 pub fn sigmoid<V: Lane>(x: V) -> V {
-    sigmoid_finish(gate_middle(sigmoid_begin(x)))
+    sigmoid_finish(sigmoid_middle(sigmoid_begin(x)))
 }
 
 /// The exponential of [`sigmoid`].
@@ -180,27 +180,22 @@ pub(crate) fn sigmoid_begin<V: Lane>(x: V) -> Half<V> {
     }
 }
 
-/// The divisor of [`sigmoid`] and [`silu`] of `f32` values and its inverse.
+/// The divisor of [`sigmoid`] and of [`silu`].
 #[inline(always)]
-pub(crate) fn gate_middle<V: Lane>(half: Half<V>) -> Half<V> {
-    if V::SINGLE { single_middle(half) } else { half }
+pub(crate) fn sigmoid_middle<V: Lane>(half: Half<V>) -> Half<V> {
+    if V::SINGLE { single_middle(half) } else { gate_short_middle(half) }
 }
 
 /// The quotient of [`sigmoid`].
 #[inline(always)]
 pub(crate) fn sigmoid_finish<V: Lane>(half: Half<V>) -> V {
-    let one = half[0].splat(1.0);
-    if V::SINGLE {
-        corrected(one, half) * 2f64.powi(-OFFSET.0)
-    } else {
-        gate_short_finish(one, half)
-    }
+    gate_finish(half[0].splat(1.0), half)
 }
 
 /// `x · σ(x)`, within 0.83 ULP over the whole line; `−0` at `−∞`.
 #[inline(always)]
 pub fn silu<V: Lane>(x: V) -> V {
-    silu_finish(x, gate_middle(silu_begin(x)))
+    silu_finish(x, sigmoid_middle(silu_begin(x)))
 }
 
 /// The exponential of [`silu`].
@@ -220,7 +215,7 @@ pub(crate) fn silu_finish<V: Lane>(x: V, half: Half<V>) -> V {
     if V::SINGLE {
         return single_finish(x, half);
     }
-    V::select(x.gt(x.splat(TOP.1)), x, gate_short_finish(x, half))
+    V::select(x.gt(x.splat(TOP.1)), x, gate_finish(x, half))
 }
 
 /// `x · σ(z)` of `f32` values in `f64` lanes, from [`wide_reduced`] of `−z`.
@@ -241,7 +236,7 @@ pub(crate) fn swish_begin<V: Lane>(x: V, beta: (f64, f64)) -> Half<V> {
 #[inline(always)]
 pub(crate) fn swish_finish<V: Lane>(x: V, beta: f64, half: Half<V>) -> V {
     let x = x.at_least(x.splat(FLOOR.1 / beta));
-    V::select(x.gt(x.splat(TOP.1 / beta)), x, gate_finish(x, half))
+    V::select(x.gt(x.splat(TOP.1 / beta)), x, gate_finish(x, gate_middle(half)))
 }
 
 /// The first steps of `x · σ(beta · x)` of `f32` values in `f64` lanes, for a positive `beta`.
