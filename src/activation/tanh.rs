@@ -28,7 +28,7 @@ impl Elementwise for Tanh {
     const COST: Cost = Cost::Moderate;
     const BOUNDS: Option<Bounds> =
         Some(Bounds { f32: 0.67, f64: 0.84, derivative_f32: 0.54, derivative_f64: 0.78 });
-    const HALVED: Halved = Halved::Both;
+    const HALVED: Halved = Halved::BothThirds;
 
     #[inline(always)]
     fn eval<V: Lane>(self, x: V) -> V {
@@ -38,6 +38,10 @@ impl Elementwise for Tanh {
     #[inline(always)]
     fn begin<V: Lane>(self, x: V) -> Half<V> {
         tanh::begin(x)
+    }
+    #[inline(always)]
+    fn middle<V: Lane>(self, _x: V, half: Half<V>) -> Half<V> {
+        tanh::middle(half)
     }
     #[inline(always)]
     fn finish<V: Lane>(self, x: V, half: Half<V>) -> V {

@@ -14,22 +14,26 @@ fn argument<V: Lane>(x: V) -> V {
     -(a + a)
 }
 
-/// `(1 − e) / (1 + e)` for an exponential `e <= 1` as a quotient, the inverse of the divisor and the
-/// remainder.
+/// `1 − e` for an exponential `e <= 1`, rounded, what that left out, and the inverse of `1 + e`.
 #[inline(always)]
-fn divided<V: Lane>(e: Split<V>) -> (V, V, V) {
+fn terms<V: Lane>(e: Split<V>) -> Half<V> {
     let one = e.p.splat(1.0);
-    let two = e.p.splat(2.0);
     // e = 2^k (1 + p + low): the power of two first, exact in minus and lost.
     let minus = one - e.scale;
     let lost = (one - minus) - e.scale;
     let n = e.scale.neg_mul_add(e.p, minus);
     let n_low = e.scale.neg_mul_add(e.p, (minus - n) + lost);
-    let n_low = e.scale.neg_mul_add(e.low, n_low);
-    // 1 + e = 2 − (1 − e): additions, since multiplications have enough to do; 2 − d is exact.
+    // 1 + e = 2 − (1 − e): additions, since multiplications have enough to do.
+    [n, e.scale.neg_mul_add(e.low, n_low), one / (n.splat(2.0) - n)]
+}
+
+/// `(1 − e) / (1 + e)` from [`terms`]: the quotient, the inverse of the divisor and the remainder.
+#[inline(always)]
+fn divided<V: Lane>([n, n_low, inverse]: Half<V>) -> (V, V, V) {
+    let two = n.splat(2.0);
+    // 2 − d is exact.
     let d = two - n;
     let d_low = ((two - d) - n) - n_low;
-    let inverse = one / d;
     let quotient = n * inverse;
     let remainder = quotient.neg_mul_add(d_low, quotient.neg_mul_add(d, n) + n_low);
     (quotient, inverse, remainder)
@@ -39,7 +43,7 @@ fn divided<V: Lane>(e: Split<V>) -> (V, V, V) {
 #[inline(always)]
 pub(crate) fn tanh_pair<V: Lane>(x: V, low: Option<V>) -> Pair<V> {
     let e = split_careful::<V, true>(argument(x), low.map(|low| low * -2.0), 0);
-    let (quotient, inverse, remainder) = divided(e);
+    let (quotient, inverse, remainder) = divided(terms(e));
     Pair { high: quotient, low: inverse * remainder }
 }
 
@@ -162,7 +166,7 @@ static SECOND_HALF: Octaves<5> = Octaves::of(&BY_OCTAVE, [2, 3, 4, 5, 6]);
 /// The hyperbolic tangent, within 0.67 ULP (f32), 0.84 ULP (f64) over the whole line; keeps the sign of zero.
 #[inline(always)]
 pub fn tanh<V: Lane>(x: V) -> V {
-    finish(x, begin(x))
+    finish(x, middle(begin(x)))
 }
 
 /// The exponential in [`tanh`] of `f64` lanes, half of the polynomial in `f32` ones.
@@ -175,13 +179,23 @@ pub(crate) fn begin<V: Lane>(x: V) -> Half<V> {
     [e.p, e.low, e.scale]
 }
 
+/// The division in [`tanh`] of `f64` lanes.
+#[inline(always)]
+pub(crate) fn middle<V: Lane>(half: Half<V>) -> Half<V> {
+    if V::SINGLE {
+        return half;
+    }
+    let [p, low, scale] = half;
+    terms(Split { p, low, scale })
+}
+
 /// The quotient in [`tanh`] of `f64` lanes, the other half of the polynomial in `f32` ones.
 #[inline(always)]
-pub(crate) fn finish<V: Lane>(x: V, [p, low, scale]: Half<V>) -> V {
+pub(crate) fn finish<V: Lane>(x: V, half: Half<V>) -> V {
     if V::SINGLE {
-        return finish_single(x, [p, low, scale]);
+        return finish_single(x, half);
     }
-    let (quotient, inverse, remainder) = divided(Split { p, low, scale });
+    let (quotient, inverse, remainder) = divided(half);
     inverse.mul_add(remainder, quotient).copysign(x)
 }
 
