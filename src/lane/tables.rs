@@ -37,9 +37,9 @@ impl Eighths {
         let (mut single, mut double) = ([0.0; 8], [0; 8]);
         let mut j = 0;
         while j < 8 {
-            let bits = factors[j].to_bits() + ((offset as u32) << 23);
+            let bits = factors[j].to_bits().wrapping_add((offset as u32) << 23);
             single[j] = f32::from_bits(bits - ((j as u32) << 20));
-            let bits = (factors[j] as f64).to_bits() + ((offset as u64) << 52);
+            let bits = (factors[j] as f64).to_bits().wrapping_add((offset as u64) << 52);
             double[j] = bits - ((j as u64) << 49);
             j += 1;
         }

@@ -1,7 +1,7 @@
 //! The logistic function and what is multiplied by it: `n · σ(z)` and its slope.
 
 use super::Pair;
-use super::exp::{LARGE, Terms, split, terms};
+use super::exp::{LARGE, Terms, split, split_careful, terms};
 use super::poly::from_root;
 use super::wide::{Grade, wide, wide_from, wide_reduced};
 use crate::lane::{DoubleKernel, Eighths, Half, Lane, Mask, WideHalf};
@@ -29,17 +29,18 @@ pub(crate) fn clamp<V: Lane>(z: V) -> V {
 /// `numerator · σ(z + low)` for a clamped `z`, within 0.93 ULP; `numerator` below 2^80 in magnitude.
 #[inline(always)]
 pub(crate) fn gate<V: Lane>(numerator: V, z: V, low: Option<V>) -> V {
-    gate_finish(numerator, gate_middle(gate_begin(z, low)))
+    let e = split_careful::<V, true>(-z, low.map(|low| -low), -offset::<V>());
+    gate_finish(numerator, gate_middle([e.p, e.low, e.scale]))
 }
 
-/// The exponential of [`gate`].
+/// The exponential of [`gate`] with a little less care.
 #[inline(always)]
 pub(crate) fn gate_begin<V: Lane>(z: V, low: Option<V>) -> Half<V> {
     let e = split(-z, low.map(|low| -low), -offset::<V>());
     [e.p, e.low, e.scale]
 }
 
-/// The divisor of [`gate`] after [`gate_begin`], for [`gate_finish`].
+/// The divisor after [`gate_begin`], for [`gate_finish`].
 #[inline(always)]
 pub(crate) fn gate_middle<V: Lane>([p, low, scale]: Half<V>) -> Half<V> {
     let one = unit::<V>(p);
@@ -51,7 +52,7 @@ pub(crate) fn gate_middle<V: Lane>([p, low, scale]: Half<V>) -> Half<V> {
     [p.splat(1.0) / divisor, divisor, left]
 }
 
-/// The quotient of [`gate`] by a divisor, which is given with its inverse and with what its rounding left out.
+/// The quotient by a divisor, which is given with its inverse and with what its rounding left out.
 #[inline(always)]
 pub(crate) fn gate_finish<V: Lane>(numerator: V, half: Half<V>) -> V {
     divided(numerator, half) * 2f64.powi(-offset::<V>())
