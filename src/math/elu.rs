@@ -8,7 +8,7 @@ use crate::lane::{Half, Lane};
 /// The exponential of `z = x + low <= 0` for [`exp_m1_below`]; `f64` lanes only.
 #[inline(always)]
 pub(crate) fn begin<V: Lane>(x: V, low: Option<V>) -> Half<V> {
-    let e = split_careful::<V, true>(x.at_least(x.splat(-40.0)), low, 0);
+    let e = split_careful(x.at_least(x.splat(-40.0)), low, 0);
     [e.p, e.low, e.scale]
 }
 

@@ -5,7 +5,7 @@
 //! Laframboise, 1981).
 
 use super::Pair;
-use super::exp::split;
+use super::exp::split_sooner;
 use super::phi::tail_wide;
 use super::poly::{double, from_root, monic_horner};
 use super::wide::{Grade, wide};
@@ -138,7 +138,7 @@ fn tail<V: Lane>(b: Pair<V>, square: Pair<V>) -> Tail<V> {
     let g = g.plus_low(v.low.mul_add(rest, product.low) + G_0.1);
     let twice = b.scale(two);
     let factor = g.divide(Pair::two_sum(one, twice.high).plus_low(twice.low));
-    let e = split(-square.high, Some(-square.low), OFFSET);
+    let e = split_sooner(-square.high, Some(-square.low), OFFSET);
     Tail { gauss: Pair::sum(one, e.p).plus_low(e.low), factor, scale: e.scale }
 }
 

@@ -29,7 +29,7 @@ pub(crate) fn clamp<V: Lane>(z: V) -> V {
 /// `numerator · σ(z + low)` for a clamped `z`, within 0.93 ULP; `numerator` below 2^80 in magnitude.
 #[inline(always)]
 pub(crate) fn gate<V: Lane>(numerator: V, z: V, low: Option<V>) -> V {
-    let e = split_careful::<V, true>(-z, low.map(|low| -low), -offset::<V>());
+    let e = split_careful(-z, low.map(|low| -low), -offset::<V>());
     gate_finish(numerator, gate_middle([e.p, e.low, e.scale]))
 }
 

@@ -280,7 +280,7 @@ pub(crate) fn gelu<V: Lane>(x: V) -> V {
     }
     let a = x.abs().at_most(x.splat(38.8));
     let square = Pair::product(a * 0.5, a);
-    let e = split_careful::<V, true>(-square.high, Some(-square.low), 0);
+    let e = split_careful(-square.high, Some(-square.low), 0);
     let gauss = Pair::sum(x.splat(1.0), e.p).plus_low(e.low);
     let m = scaled_tail(a).times_pair(gauss);
     // x − 2^k m or −2^k m. It is at least half of x where x is positive, so that y − above is exact; the sign is that

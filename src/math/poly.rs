@@ -38,7 +38,7 @@ impl<const N: usize, const M: usize> Table<N, M> {
         self.chosen::<V, false>(x)
     }
 
-    /// The same by Estrin's scheme in `f64`: two steps more, half the chain, and a little less error in gelu's slope.
+    /// The same by Estrin's scheme in `f64`: two steps more, half the chain, and a little less error.
     #[inline(always)]
     pub(crate) fn sooner<V: Lane>(&'static self, x: V) -> V {
         self.chosen::<V, true>(x)

@@ -42,7 +42,7 @@ fn divided<V: Lane>([n, n_low, inverse]: Half<V>) -> (V, V, V) {
 /// `tanh(|x| + low)` as a pair, for any `x`; relative error about 2^-57.
 #[inline(always)]
 pub(crate) fn tanh_pair<V: Lane>(x: V, low: Option<V>) -> Pair<V> {
-    let e = split_careful::<V, true>(argument(x), low.map(|low| low * -2.0), 0);
+    let e = split_careful(argument(x), low.map(|low| low * -2.0), 0);
     let (quotient, inverse, remainder) = divided(terms(e));
     Pair { high: quotient, low: inverse * remainder }
 }
