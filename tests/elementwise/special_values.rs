@@ -239,3 +239,21 @@ fn odd_functions_are_odd_to_the_bit() {
     check::<f32>();
     check::<f64>();
 }
+
+/// Where the gate is 1, in every octave, last bits of every kind: halfway cases of any sum that the result is made of
+/// are among them.
+#[test]
+fn large_numbers_come_back_from_gates_unchanged() {
+    use ndarray::Array1;
+    use ndarray_activations::prelude::*;
+
+    let single: Array1<f32> = (6..128_u32)
+        .flat_map(|exponent| {
+            [0, 1, 2, 3, 0x3f_ffff, 0x40_0000, 0x40_0001, 0x7f_fffd, 0x7f_fffe, 0x7f_ffff]
+                .map(|mantissa| f32::from_bits((127 + exponent) << 23 | mantissa))
+        })
+        .collect();
+    for gate in [Activation::Silu, Activation::GeluTanh] {
+        assert_eq!(gate.map(&single), single, "{gate:?}");
+    }
+}
