@@ -39,7 +39,7 @@ impl Elementwise for Sigmoid {
 
     #[inline(always)]
     fn begin<V: Lane>(self, x: V) -> Half<V> {
-        gate::sigmoid_begin(x)
+        gate::sigmoid_begin::<V, true>(x)
     }
     #[inline(always)]
     fn middle<V: Lane>(self, _x: V, half: Half<V>) -> Half<V> {

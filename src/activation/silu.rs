@@ -41,7 +41,7 @@ impl Elementwise for Silu {
 
     #[inline(always)]
     fn begin<V: Lane>(self, x: V) -> Half<V> {
-        gate::silu_begin(x)
+        gate::sigmoid_begin::<V, false>(x)
     }
     #[inline(always)]
     fn middle<V: Lane>(self, _x: V, half: Half<V>) -> Half<V> {

@@ -117,8 +117,8 @@ const HALF: f64 = 0.0433217;
 const EIGHTH: (f64, f64) = (core::f32::consts::LN_2 as f64 / 8.0, -1.904_654_2e-9 / 8.0);
 
 /// `1 + e^-(z + low)` for `f32` and a clamped `z`, at `2^-OFFSET`: the exponential as `(1 + p) · scale`, and the sum of
-/// `scale` and 1. By eighths of powers of two `p` is so small that its rounding hardly counts. `RISES`: it never falls where
-/// `z` grows, at the cost of one more rounding.
+/// `scale` and 1. By eighths of powers of two `p` is so small that its rounding hardly counts. `RISES`: no rounding lets σ
+/// fall where `z` grows, at the cost of one more.
 #[inline(always)]
 pub(crate) fn single_begin<V: Lane, const RISES: bool>(z: V, low: Option<V>) -> Half<V> {
     let x = -z;
@@ -168,14 +168,14 @@ const LARGEST: f64 = (1u128 << 80) as f64 - (1u128 << 56) as f64;
 /// The logistic function `σ(x) = 1 / (1 + e⁻ˣ)`, within 0.83 ULP (f32), 0.82 ULP (f64) over the whole line.
 #[inline(always)]
 pub fn sigmoid<V: Lane>(x: V) -> V {
-    sigmoid_finish(sigmoid_middle(sigmoid_begin(x)))
+    sigmoid_finish(sigmoid_middle(sigmoid_begin::<V, true>(x)))
 }
 
-/// The exponential of [`sigmoid`].
+/// The exponential of [`sigmoid`], and of [`silu`] where it need not [rise](single_begin).
 #[inline(always)]
-pub(crate) fn sigmoid_begin<V: Lane>(x: V) -> Half<V> {
+pub(crate) fn sigmoid_begin<V: Lane, const RISES: bool>(x: V) -> Half<V> {
     if V::SINGLE {
-        single_begin::<V, true>(clamp(x), None)
+        single_begin::<V, RISES>(clamp(x), None)
     } else {
         gate_short_begin(clamp(x), None)
     }
@@ -196,17 +196,7 @@ pub(crate) fn sigmoid_finish<V: Lane>(half: Half<V>) -> V {
 /// `x · σ(x)`, within 0.83 ULP over the whole line; `−0` at `−∞`.
 #[inline(always)]
 pub fn silu<V: Lane>(x: V) -> V {
-    silu_finish(x, sigmoid_middle(silu_begin(x)))
-}
-
-/// The exponential of [`silu`].
-#[inline(always)]
-pub(crate) fn silu_begin<V: Lane>(x: V) -> Half<V> {
-    if V::SINGLE {
-        single_begin::<V, false>(clamp(x), None)
-    } else {
-        gate_short_begin(clamp(x), None)
-    }
+    silu_finish(x, sigmoid_middle(sigmoid_begin::<V, false>(x)))
 }
 
 /// The quotient of [`silu`].
