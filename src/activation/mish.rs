@@ -44,7 +44,7 @@ const NEAR_ROOT: [f64; 11] = [
 /// | element | max error | max error of f′ | −∞ | +∞ | NaN |
 /// |---------|-----------|-----------------|----|----|-----|
 /// | f32     | 0.54 ULP | 0.51 ULP | −0 | +∞ | NaN |
-/// | f64     | 0.83 ULP | 0.84 ULP | −0 | +∞ | NaN |
+/// | f64     | 0.84 ULP | 0.84 ULP | −0 | +∞ | NaN |
 ///
 /// [Misra, 2019](https://arxiv.org/abs/1908.08681)
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -58,7 +58,7 @@ impl Spec for Mish {
 impl Elementwise for Mish {
     const COST: Cost = Cost::Heavy;
     const BOUNDS: Option<Bounds> =
-        Some(Bounds { f32: 0.54, f64: 0.83, derivative_f32: 0.51, derivative_f64: 0.84 });
+        Some(Bounds { f32: 0.54, f64: 0.84, derivative_f32: 0.51, derivative_f64: 0.84 });
     const HALVED: Halved = Halved::Wide;
 
     #[inline(always)]

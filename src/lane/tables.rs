@@ -22,7 +22,7 @@ impl<const N: usize> Octaves<N> {
     }
 }
 
-/// Eight factors, from 1 to 2, for the eighths of a power of two; see [`Lane::scale_by_eighths`](super::Lane::scale_by_eighths).
+/// Eight factors, from about 1 to 2, for the eighths of a power of two; see [`Lane::scale_by_eighths`](super::Lane::scale_by_eighths).
 #[doc(hidden)]
 #[derive(Debug)]
 pub struct Eighths {
@@ -197,8 +197,8 @@ mod tests {
         [2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 1.0],
         [4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0, 2.0],
     ]);
-    const FACTORS: [f32; 8] = [1.0, 1.125, 1.25, 1.375, 1.5, 1.625, 1.75, 1.9999999];
-    static EIGHTHS: Eighths = Eighths::new(FACTORS, 3);
+    const FACTORS: [f32; 8] = [0.96875, 1.125, 1.25, 1.375, 1.5, 1.625, 1.75, 1.9999999];
+    static EIGHTHS: Eighths = Eighths::new(FACTORS, -3);
 
     /// A question to a vector.
     trait Ask<const N: usize>: Copy {
@@ -275,7 +275,7 @@ mod tests {
         answers(Scale, (-800..800).map(f64::from), |k: A, [power]| {
             let k = k.to_i32().unwrap();
             let factor = f64::from(FACTORS[k.rem_euclid(8) as usize]);
-            let expected = A::from(factor * 2f64.powi(k.div_euclid(8) + 3)).unwrap();
+            let expected = A::from(factor * 2f64.powi(k.div_euclid(8) - 3)).unwrap();
             assert_eq!(power, expected, "k = {k}");
         });
     }

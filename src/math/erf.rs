@@ -5,7 +5,7 @@
 //! Laframboise, 1981).
 
 use super::Pair;
-use super::exp::split_sooner;
+use super::exp::split_careful;
 use super::phi::tail_wide;
 use super::poly::{double, from_root, monic_horner};
 use super::wide::{Grade, wide};
@@ -138,7 +138,7 @@ fn tail<V: Lane>(b: Pair<V>, square: Pair<V>) -> Tail<V> {
     let g = g.plus_low(v.low.mul_add(rest, product.low) + G_0.1);
     let twice = b.scale(two);
     let factor = g.divide(Pair::two_sum(one, twice.high).plus_low(twice.low));
-    let e = split_sooner(-square.high, Some(-square.low), OFFSET);
+    let e = split_careful(-square.high, Some(-square.low), OFFSET);
     Tail { gauss: Pair::sum(one, e.p).plus_low(e.low), factor, scale: e.scale }
 }
 
@@ -277,9 +277,10 @@ pub(crate) fn gelu_slope<V: Lane>(x: V) -> V {
     let around = Pair::sum(half, sum.high);
     let around = around.high + (around.low + sum.low);
     let y = V::select(a.lt(x.splat(0.58)), around, y);
-    let near = (x + 0.75).abs().lt(x.splat(0.18));
+    let t = x - ROOT.0;
+    let near = t.abs().lt(x.splat(0.187));
     if near.any() {
-        return V::select(near, from_root(x - ROOT.0, x.splat(-ROOT.1), ROOT_SLOPE, &NEAR_ROOT), y);
+        return V::select(near, from_root(t, x.splat(-ROOT.1), ROOT_SLOPE, &NEAR_ROOT), y);
     }
     y
 }

@@ -75,32 +75,22 @@ fn reduced<V: Lane>(x: V, offset: i32) -> (V, V, V) {
 /// error of `p + low` is about 2^-26 (f32), 2^-57 (f64) of `p`.
 #[inline(always)]
 pub(crate) fn split<V: Lane>(x: V, low: Option<V>, offset: i32) -> Split<V> {
-    split_as::<V, false, false>(x, low, offset)
+    split_as::<V, false>(x, low, offset)
 }
 
-/// [`split`] with Estrin's scheme, for a little less error in `f64` and a shorter chain.
-#[inline(always)]
-pub(crate) fn split_sooner<V: Lane>(x: V, low: Option<V>, offset: i32) -> Split<V> {
-    split_as::<V, false, true>(x, low, offset)
-}
-
-/// [`split_sooner`] that takes the rounding of `r` and of the polynomial (`f64` only) out of the small
+/// [`split`] that takes the rounding of `r` and of the polynomial (`f64` only) out of the small
 /// terms too, where they are up to 2^-56 of `eʳ`: for differences that double the relative error.
 #[inline(always)]
 pub(crate) fn split_careful<V: Lane>(x: V, low: Option<V>, offset: i32) -> Split<V> {
-    split_as::<V, true, true>(x, low, offset)
+    split_as::<V, true>(x, low, offset)
 }
 
 #[inline(always)]
-fn split_as<V: Lane, const CAREFUL: bool, const SOONER: bool>(
-    x: V,
-    low: Option<V>,
-    offset: i32,
-) -> Split<V> {
+fn split_as<V: Lane, const CAREFUL: bool>(x: V, low: Option<V>, offset: i32) -> Split<V> {
     let (high, ln_low, scale) = reduced(x, offset);
     let r = high - ln_low;
     // The low part of the reduction goes into the small terms: the rounding of r does not count.
-    let q = if SOONER { Q.sooner(r) } else { Q.at(r) };
+    let q = if CAREFUL { Q.sooner(r) } else { Q.at(r) };
     let rest = (r * r).neg_mul_add(q, ln_low);
     let p = high - rest;
     let mut left = (high - p) - rest;

@@ -223,7 +223,7 @@ pub(crate) fn swish_begin<V: Lane>(x: V, beta: (f64, f64)) -> Half<V> {
     gate_begin(z.high, Some(z.low))
 }
 
-/// `x · σ(beta · x)` after [`swish_begin`], within 0.82 ULP.
+/// `x · σ(beta · x)` after [`swish_begin`], within 0.83 ULP.
 #[inline(always)]
 pub(crate) fn swish_finish<V: Lane>(x: V, beta: f64, half: Half<V>) -> V {
     let x = x.at_least(x.splat(FLOOR.1 / beta));

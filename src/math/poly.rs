@@ -97,7 +97,7 @@ pub(crate) fn from_root<V: Lane, const M: usize>(
     let high = t.splat(c.0);
     // The distance from the zero as a pair: its low part counts with the slope only.
     let t = Pair::sum(t, low);
-    let tail = double(t.high, rest).mul_add(t.high, high.splat(c.1));
+    let tail = nested(t.high, rest).mul_add(t.high, high.splat(c.1));
     t.high.mul_add(high, t.high.mul_add(tail, t.low * high))
 }
 

@@ -201,9 +201,10 @@ pub fn falls<A: Format>(x: &[A], y: &[A]) -> Option<A> {
 }
 
 impl Entry<f64> {
-    /// `count` random numbers and the neighbourhoods of all places of interest. A quarter of the numbers are spread
-    /// over all exponents or those where activations bend, a quarter evenly from −40 to 40; the rest are looked for
-    /// where the largest errors of each quarter were so far, since errors of one cause are large together.
+    /// `count` random numbers and the neighbourhoods of all places of interest. A sixth of the numbers are spread over all
+    /// exponents or those where activations bend, a sixth evenly from −40 to 40, a sixth within a 64th of the places; the
+    /// rest are looked for where the largest errors of each sixth were so far, since errors of one cause are large
+    /// together.
     pub fn measure_random(
         &self,
         count: usize,
@@ -217,9 +218,9 @@ impl Entry<f64> {
         let merge = |[a, b]: [Worst<f64>; 2], [c, d]: [Worst<f64>; 2]| [a.merge(c), b.merge(d)];
         let places = hard.par_chunks(256).map(|x| Which::BOTH.map(|which| self.measure(which, x)));
         let places = places.reduce(|| [Worst::new(); 2], merge);
-        type Found = [[Worst<f64>; 2]; 2];
-        let nothing = || [[Worst::new(); 2]; 2];
-        let both = |[a, b]: Found, [c, d]: Found| [merge(a, c), merge(b, d)];
+        type Found = [[Worst<f64>; 2]; 3];
+        let nothing = || [[Worst::new(); 2]; 3];
+        let each = |[a, b, c]: Found, [d, e, f]: Found| [merge(a, d), merge(b, e), merge(c, f)];
         let half = count.div_ceil(2 * BLOCK);
         let spread = |block: usize| {
             let mut random = Random(block as u64);
@@ -227,14 +228,21 @@ impl Entry<f64> {
                 0 => random.number(-1100, 1100),
                 _ => random.number(BENDS.0, BENDS.1),
             };
-            let wide: Vec<f64> = (0..BLOCK / 2).map(wide).collect();
-            let dense: Vec<f64> = (0..BLOCK / 2).map(|_| random.even(-40.0, 40.0)).collect();
+            let wide: Vec<f64> = (0..BLOCK / 3).map(wide).collect();
+            let dense: Vec<f64> = (0..BLOCK / 3).map(|_| random.even(-40.0, 40.0)).collect();
+            let near = |_| {
+                let place = random.below(self.exact.places.len() as u64) as usize;
+                let sign = if random.below(2) == 0 { 1.0 } else { -1.0 };
+                sign * self.exact.places[place] * random.even(1.0 - 1.0 / 64.0, 1.0 + 1.0 / 64.0)
+            };
+            let near: Vec<f64> = (0..BLOCK / 3).map(near).collect();
             progress(BLOCK as u64);
-            [wide, dense].map(|x| Which::BOTH.map(|which| self.measure(which, &x)))
+            let measure = |x: &[f64]| Which::BOTH.map(|which| self.measure(which, x));
+            [measure(&wide), measure(&dense), measure(&near).map(Worst::only_largest)]
         };
-        let mut worst = (0..half).into_par_iter().map(spread).reduce(nothing, both);
+        let mut worst = (0..half).into_par_iter().map(spread).reduce(nothing, each);
         worst[0] = merge(worst[0], places);
-        // Nearer and nearer to the worst places of both.
+        // Nearer and nearer to the worst places of each.
         const ROUNDS: usize = 8;
         let share = half.div_ceil(ROUNDS);
         for round in 0..ROUNDS {
@@ -244,16 +252,17 @@ impl Entry<f64> {
                 let found = worst.map(|worst| {
                     [0, 1].map(|i| {
                         let one = |_| worst[i].at * random.even(1.0 - radius, 1.0 + radius);
-                        let x: Vec<f64> = (0..BLOCK / 2).map(one).collect();
+                        let x: Vec<f64> = (0..BLOCK / 3).map(one).collect();
                         self.measure(Which::BOTH[i], &x).only_largest()
                     })
                 });
                 progress(BLOCK as u64);
                 found
             };
-            let found = (0..share).into_par_iter().map(near).reduce(nothing, both);
-            worst = both(worst, found);
+            let found = (0..share).into_par_iter().map(near).reduce(nothing, each);
+            worst = each(worst, found);
         }
-        merge(worst[0], worst[1])
+        let [wide, dense, near] = worst;
+        merge(merge(wide, dense), near)
     }
 }
