@@ -64,7 +64,7 @@ impl<A: Element> Place<'_, A> {
 
 /// Whether the processor is one of AMD: SSE4a is theirs alone.
 #[inline]
-fn is_of_amd() -> bool {
+pub(crate) fn is_of_amd() -> bool {
     #[cfg(target_arch = "x86_64")]
     return std::is_x86_feature_detected!("sse4a");
     #[cfg(not(target_arch = "x86_64"))]
