@@ -41,8 +41,8 @@ impl Elementwise for Gelu {
         begin_gelu(x)
     }
     #[inline(always)]
-    fn middle<V: Lane>(self, x: V, half: Half<V>) -> Half<V> {
-        middle_gelu(x, half)
+    fn middle<V: Lane>(self, _x: V, half: Half<V>) -> Half<V> {
+        middle_gelu(half)
     }
     #[inline(always)]
     fn finish<V: Lane>(self, x: V, half: Half<V>) -> V {

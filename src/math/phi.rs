@@ -56,34 +56,34 @@ const TAIL_SINGLE: [[f32; 8]; 9] = [
         -1.4271079,
     ],
     [
-        0.19194221,
+        0.19194226,
         0.11064525,
         0.06497684,
         0.037142176,
         0.019816874,
         0.009908111,
         0.005879604,
-        0.3124518,
+        0.3124519,
     ],
     [
-        -0.037359655,
+        -0.037359685,
         -0.018982882,
         -0.009382446,
         -0.0043214555,
         -0.001759087,
         -0.00063882227,
         -0.00029540434,
-        -0.06318068,
+        -0.06318093,
     ],
     [
-        0.0063447356,
+        0.0063447333,
         0.0031362218,
         0.0013799977,
         0.000531991,
         0.00016961203,
         4.538285e-5,
         1.6509915e-5,
-        0.009322939,
+        0.009322796,
     ],
     [
         -0.0007963827,
@@ -93,7 +93,7 @@ const TAIL_SINGLE: [[f32; 8]; 9] = [
         -1.7270291e-5,
         -3.4747459e-6,
         -9.882922e-7,
-        -0.00041244563,
+        -0.00041245148,
     ],
     [
         3.307359e-5,
@@ -223,40 +223,40 @@ fn scaled_tail<V: Lane>(a: V) -> Pair<V> {
 /// The power of two that numbers stand above the result, so that they are normal numbers.
 const OFFSET: i32 = 64;
 
-/// `|x|` where it matters to `x Φ(x)`, and its square, shifted and so rounded.
+/// `a²`, shifted and so rounded.
 #[inline(always)]
-fn magnitude_single<V: Lane>(x: V) -> (V, V) {
-    let a = x.abs().at_most(x.splat(14.5));
-    (a, a * a + SHIFT)
+fn shifted_square<V: Lane>(a: V) -> V {
+    a.mul_add(a, a.splat(SHIFT))
 }
 
-/// `x Φ(x)` of `f32` values, within 0.87 ULP. Here `C + d p₀` and `d² p(d)`, and the shifted square.
+/// `x Φ(x)` of `f32` values, within 0.87 ULP. Here `C + d p₀` and `d² p(d)`, and `a`, which is `|x|` where that matters.
 #[inline(always)]
 pub(crate) fn begin_gelu<V: Lane>(x: V) -> Half<V> {
-    let (a, shifted) = magnitude_single(x);
+    let a = x.abs().at_most(x.splat(14.5));
+    let shifted = shifted_square(a);
     let [centre, value, slope, c @ ..] = shifted.pick_by_octave(&FIRST_HALF);
     let d = a - centre;
     // a² in two parts, the first with so few digits that the difference with k ln 2 / 4 is exact.
     let square_low = a.mul_sub(a, shifted - SHIFT);
-    [d.mul_add(slope, value), (d * d).mul_sub(horner(d, &c), square_low), shifted]
+    [d.mul_add(slope, value), (d * d).mul_sub(horner(d, &c), square_low), a]
 }
 
 /// What comes after [`begin_gelu`]: the rest of the argument of the exponential, and its factor by number.
 #[inline(always)]
-pub(crate) fn middle_gelu<V: Lane>(x: V, [line, curve, shifted]: Half<V>) -> Half<V> {
+pub(crate) fn middle_gelu<V: Lane>([line, curve, a]: Half<V>) -> Half<V> {
+    let shifted = shifted_square(a);
     let square = shifted - SHIFT;
     let [m] = shifted.pick_by_octave(&SECOND_HALF);
-    let shifted = (square - line).mul_add(x.splat(-4.0 / core::f64::consts::LN_2), m);
+    let shifted = (square - line).mul_add(a.splat(-4.0 / core::f64::consts::LN_2), m);
     let k = shifted - m;
-    let v = (line - k.mul_add(x.splat(0.173_286_676_406_860_35), square))
-        + k.neg_mul_add(x.splat(1.187_331_259_7e-7), curve);
-    [v, shifted, v]
+    let v = (line - k.mul_add(a.splat(0.173_286_676_406_860_35), square))
+        + k.neg_mul_add(a.splat(1.187_331_259_7e-7), curve);
+    [v, shifted, a]
 }
 
 /// The rest of [`middle_gelu`].
 #[inline(always)]
-pub(crate) fn finish_gelu<V: Lane>(x: V, [v, shifted, _]: Half<V>) -> V {
-    let (a, _) = magnitude_single(x);
+pub(crate) fn finish_gelu<V: Lane>(x: V, [v, shifted, a]: Half<V>) -> V {
     // e^(v/2) − 1, and α 2^((k + m)/8).
     let p = v * horner(
         v,
@@ -266,8 +266,7 @@ pub(crate) fn finish_gelu<V: Lane>(x: V, [v, shifted, _]: Half<V>) -> V {
         ),
     );
     let scale = shifted.scale_by_eighths(&FACTORS);
-    let y = a * scale;
-    let y = y + y.mul_add(p, a.mul_sub(scale, y));
+    let y = a.mul_add(scale, a * scale * p);
     // One rounding, also where the result is subnormal.
     y.neg_mul_add(x.splat(2f64.powi(-OFFSET)), x.at_least(x.splat(0.0)))
 }
@@ -276,7 +275,7 @@ pub(crate) fn finish_gelu<V: Lane>(x: V, [v, shifted, _]: Half<V>) -> V {
 #[inline(always)]
 pub(crate) fn gelu<V: Lane>(x: V) -> V {
     if V::SINGLE {
-        return finish_gelu(x, middle_gelu(x, begin_gelu(x)));
+        return finish_gelu(x, middle_gelu(begin_gelu(x)));
     }
     let a = x.abs().at_most(x.splat(38.8));
     let square = Pair::product(a * 0.5, a);
