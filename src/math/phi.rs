@@ -266,6 +266,7 @@ pub(crate) fn finish_gelu<V: Lane>(x: V, [v, shifted, a]: Half<V>) -> V {
         ),
     );
     let scale = shifted.scale_by_eighths(&FACTORS);
+    // The first product is exact, the second small: its roundings hardly count.
     let y = a.mul_add(scale, a * scale * p);
     // One rounding, also where the result is subnormal.
     y.neg_mul_add(x.splat(2f64.powi(-OFFSET)), x.at_least(x.splat(0.0)))

@@ -32,7 +32,7 @@ const NEAR: usize = 8 << 20;
 const LONG: usize = 2 << 10;
 
 /// Whether so many elements are read from and written to memory by a processor of AMD. On Intel's, what is done for that
-/// costs up to a fifth of the time between the second-level cache and memory, and gains nothing from there on.
+/// costs up to a fifth of the time of arrays that fit their third-level cache, and hardly gains anything from memory.
 pub(super) fn is_far<A>(elements: usize) -> bool {
     size_of::<A>() * elements > NEAR && is_of_amd()
 }
