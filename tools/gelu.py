@@ -7,6 +7,8 @@ passes a power of two; in each piece m is an integer of its own, w(a) = ln(exp(a
 2 w = C + d (p0 + d (p1 + ...)) with d = a - c. Columns in the order of the lowest bits of the exponent of a² + SHIFT.
 
     python3 tools/gelu.py
+
+Two of the columns have other last bits since: tools/polish.py.
 """
 
 from mpmath import mp, mpf, erfc, exp, log, sqrt, nint
