@@ -1,7 +1,7 @@
 use super::{Bounds, Cost, Elementwise, Halved, Spec};
 use crate::lane::{Half, Lane};
 use crate::math::erf::gelu_slope;
-use crate::math::phi::{begin_gelu, finish_gelu, gelu, middle_gelu};
+use crate::math::phi::{begin_gelu, finish_gelu, gelu};
 
 /// Gaussian error linear unit, exact: `x · Φ(x)`.
 ///
@@ -29,7 +29,7 @@ impl Elementwise for Gelu {
     const BOUNDS: Option<Bounds> =
         Some(Bounds { f32: 0.87, f64: 0.83, derivative_f32: 0.51, derivative_f64: 1.26 });
 
-    const HALVED: Halved = Halved::Thirds;
+    const HALVED: Halved = Halved::Single;
 
     #[inline(always)]
     fn eval<V: Lane>(self, x: V) -> V {
@@ -39,10 +39,6 @@ impl Elementwise for Gelu {
     #[inline(always)]
     fn begin<V: Lane>(self, x: V) -> Half<V> {
         begin_gelu(x)
-    }
-    #[inline(always)]
-    fn middle<V: Lane>(self, _x: V, half: Half<V>) -> Half<V> {
-        middle_gelu(half)
     }
     #[inline(always)]
     fn finish<V: Lane>(self, x: V, half: Half<V>) -> V {

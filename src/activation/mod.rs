@@ -239,8 +239,8 @@ pub enum Halved {
     Both,
     /// For `f64`, and for `f32` in `f64` lanes.
     Wide,
-    /// For `f32` where registers keep what lies between, in three parts.
-    Thirds,
+    /// For `f32`.
+    Single,
     /// For both, in three parts where registers keep what lies between.
     BothThirds,
 }

@@ -18,7 +18,8 @@ const STAGE: usize = 4;
 /// Whether `op` has halves for these elements, besides those that [stay in registers](are_in_registers).
 pub(super) const fn are_there<A: Element, O: Op, S: Simd>() -> bool {
     let some = match O::HALVED {
-        Halved::No | Halved::Thirds => false,
+        Halved::No => false,
+        Halved::Single => A::Lanes::<S>::SINGLE,
         Halved::Double => !A::Lanes::<S>::SINGLE,
         Halved::Both | Halved::BothThirds | Halved::Wide => true,
     };
@@ -34,7 +35,7 @@ const fn are_wide<A: Element, O: Op, S: Simd>() -> bool {
 const fn stay_in_registers(halved: Halved, single: bool) -> bool {
     match halved {
         Halved::No => false,
-        Halved::Thirds => single,
+        Halved::Single => single,
         Halved::Double | Halved::Wide => !single,
         Halved::Both | Halved::BothThirds => true,
     }
@@ -81,7 +82,7 @@ pub(super) fn assign<A: Element, O: Op, S: Simd>(
 /// before.
 #[inline(always)]
 pub(super) fn in_registers<A: Element, O: Op, S: Simd>(simd: S, op: O, mut place: Place<'_, A>) {
-    if const { matches!(O::HALVED, Halved::Thirds | Halved::BothThirds) } {
+    if const { matches!(O::HALVED, Halved::BothThirds) } {
         return in_thirds(simd, op, place);
     }
     let len = place.out.len();

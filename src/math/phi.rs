@@ -33,95 +33,85 @@ static FACTORS: Eighths = Eighths::new(EIGHTHS, OFFSET);
 /// column for each octave of `a² + SHIFT`, in it `c`, `m`, `C`, `p₀` and the coefficients of `p`, made by `tools/gelu.py`.
 /// The exponent, which is half of this, has an error of 2^-27.0.
 const TAIL_SINGLE: [[f32; 8]; 9] = [
-    [1.0625, 2.0625, 3.1875, 4.625, 6.6875, 9.75, 12.8125, 0.25],
-    [-16.0, -22.0, -26.0, -30.0, -34.0, -38.0, -41.0, -10.0],
+    [0.9231358, 2.0398378, 3.1484332, 4.644389, 6.685867, 9.546608, 12.670173, 0.11804137],
+    [-6.0, -12.0, -16.0, -20.0, -24.0, -28.0, -31.0, 0.0],
+    [-1.7284393, -1.684372, -1.6930084, -1.694397, -1.6874847, -1.6834717, -1.7174377, -1.737793],
     [
-        -0.14248633,
-        0.031572342,
-        0.018097417,
-        0.045123886,
-        0.0427764,
-        0.0038161636,
-        -0.014122173,
-        -0.19891374,
+        -1.0814456,
+        -0.73719716,
+        -0.5456086,
+        -0.39726546,
+        -0.28641653,
+        -0.20424536,
+        -0.15476796,
+        -1.5128756,
     ],
     [
-        -1.0258337,
-        -0.73237485,
-        -0.5408038,
-        -0.39914736,
-        -0.2869813,
-        -0.20102349,
-        -0.15425125,
-        -1.4271079,
+        0.2083597,
+        0.111986384,
+        0.06613232,
+        0.03693639,
+        0.019870676,
+        0.010355082,
+        0.0060535828,
+        0.33847597,
     ],
     [
-        0.19194226,
-        0.11064525,
-        0.06497684,
-        0.037142176,
-        0.019816874,
-        0.009908111,
-        0.005879604,
-        0.3124519,
+        -0.0410516,
+        -0.019268475,
+        -0.009600682,
+        -0.004280293,
+        -0.0017601426,
+        -0.0006771966,
+        -0.00030499307,
+        -0.06815289,
     ],
     [
-        -0.037359685,
-        -0.018982882,
-        -0.009382446,
-        -0.0043214555,
-        -0.001759087,
-        -0.00063882227,
-        -0.00029540434,
-        -0.06318093,
+        0.006908466,
+        0.0031897791,
+        0.0014187153,
+        0.0005255146,
+        0.00016973041,
+        4.909779e-5,
+        1.72311e-5,
+        0.0095058475,
     ],
     [
-        0.0063447333,
-        0.0031362218,
-        0.0013799977,
-        0.000531991,
-        0.00016961203,
-        4.538285e-5,
-        1.6509915e-5,
-        0.009322796,
+        -0.00081831217,
+        -0.00047252642,
+        -0.00020353218,
+        -6.588645e-5,
+        -1.7272208e-5,
+        -3.8377693e-6,
+        -1.0395705e-6,
+        -0.00016723057,
     ],
     [
-        -0.0007963827,
-        -0.00046400304,
-        -0.00019736151,
-        -6.68551e-5,
-        -1.7270291e-5,
-        -3.4747459e-6,
-        -9.882922e-7,
-        -0.00041245148,
-    ],
-    [
-        3.307359e-5,
-        5.770663e-5,
-        2.6221558e-5,
-        7.906548e-6,
-        1.7106529e-6,
-        2.9675354e-7,
-        6.004348e-8,
-        -0.00028932324,
+        2.6393367e-5,
+        5.634969e-5,
+        2.6847641e-5,
+        7.93084e-6,
+        1.7185672e-6,
+        2.9707607e-7,
+        5.996343e-8,
+        -0.00029746818,
     ],
 ];
-const SHIFT: f64 = 1.625;
+const SHIFT: f64 = 1.703125;
+const EIGHTH: f64 = 11356.0 / 65536.0;
 
-/// What the first half of `f32` [`gelu`] needs: `c`, `C` and the rest of the polynomial.
-static FIRST_HALF: Octaves<8> = Octaves::of(&TAIL_SINGLE, [0, 2, 3, 4, 5, 6, 7, 8]);
-/// What the second needs: `m`, in the lowest bits of a large number.
-static SECOND_HALF: Octaves<1> = {
-    let mut shifted = [TAIL_SINGLE[1]];
+/// The same with `m` in the lowest bits of a large number.
+static TAIL: Octaves<9> = {
+    let mut rows = TAIL_SINGLE;
     let mut i = 0;
     while i < 8 {
-        shifted[0][i] += LARGE;
+        rows[1][i] += LARGE;
         i += 1;
     }
-    Octaves(shifted)
+    Octaves(rows)
 };
 /// `h` in `e^(v/2) = 1 + v h(v)` for `|v| <= 0.16`: terms of the series.
-const POWER_SINGLE: [f32; 4] = [0.5, 0.125, 1.0 / 48.0, 1.0 / 384.0];
+const POWER_SINGLE: [f32; 4] = [0.500023, 0.12501152, 0.020843219, 0.0026052701];
 
 /// `H` in `e^(a²/2) Φ(−a) (1 + 9/8 a) = 1/2 + s H(s − 1)`, `s = 2a / (a + 5)`, for `a` in `[0, 38.9]`, made by
 /// `tools/erf.py half 22`: degree 22, error 2^-58.3 of the whole. The first 6 coefficients, 8 more, then the rest.
@@ -223,41 +213,24 @@ fn scaled_tail<V: Lane>(a: V) -> Pair<V> {
 /// The power of two that numbers stand above the result, so that they are normal numbers.
 const OFFSET: i32 = 64;
 
-/// `a²`, shifted and so rounded.
-#[inline(always)]
-fn shifted_square<V: Lane>(a: V) -> V {
-    a.mul_add(a, a.splat(SHIFT))
-}
-
-/// `x Φ(x)` of `f32` values, within 0.87 ULP. Here `C + d p₀` and `d² p(d)`, and `a`, which is `|x|` where that matters.
+/// `x Φ(x)` of `f32` values, within 0.87 ULP. Here the argument of the exponential, its factor by number, and `|x|` where
+/// that matters.
 #[inline(always)]
 pub(crate) fn begin_gelu<V: Lane>(x: V) -> Half<V> {
     let a = x.abs().at_most(x.splat(14.5));
-    let shifted = shifted_square(a);
-    let [centre, value, slope, c @ ..] = shifted.pick_by_octave(&FIRST_HALF);
+    let shifted = a.mul_add(a, x.splat(SHIFT));
+    let [centre, m, value, slope, c @ ..] = shifted.pick_by_octave(&TAIL);
     let d = a - centre;
-    // a² in two parts, the first with so few digits that the difference with k ln 2 / 4 is exact.
-    let square_low = a.mul_sub(a, shifted - SHIFT);
-    [d.mul_add(slope, value), (d * d).mul_sub(horner(d, &c), square_low), a]
+    let number = d.mul_sub(slope, shifted).mul_add(x.splat(1.0 / EIGHTH), m);
+    let k = number - m;
+    let w = a.neg_mul_add(a, k.neg_mul_add(x.splat(EIGHTH), value));
+    [(d * d).mul_add(horner(d, &c), d.mul_add(slope, w)), number, a]
 }
 
-/// What comes after [`begin_gelu`]: the rest of the argument of the exponential, and its factor by number.
+/// The rest of [`begin_gelu`].
 #[inline(always)]
-pub(crate) fn middle_gelu<V: Lane>([line, curve, a]: Half<V>) -> Half<V> {
-    let shifted = shifted_square(a);
-    let square = shifted - SHIFT;
-    let [m] = shifted.pick_by_octave(&SECOND_HALF);
-    let shifted = (square - line).mul_add(a.splat(-4.0 / core::f64::consts::LN_2), m);
-    let k = shifted - m;
-    let v = (line - k.mul_add(a.splat(0.173_286_676_406_860_35), square))
-        + k.neg_mul_add(a.splat(1.187_331_259_7e-7), curve);
-    [v, shifted, a]
-}
-
-/// The rest of [`middle_gelu`].
-#[inline(always)]
-pub(crate) fn finish_gelu<V: Lane>(x: V, [v, shifted, a]: Half<V>) -> V {
-    // e^(v/2) − 1, and α 2^((k + m)/8).
+pub(crate) fn finish_gelu<V: Lane>(x: V, [v, number, a]: Half<V>) -> V {
+    // e^(v/2) − 1, and α 2^(j/8 + n).
     let p = v * horner(
         v,
         &POWER_SINGLE.map(
@@ -265,7 +238,7 @@ pub(crate) fn finish_gelu<V: Lane>(x: V, [v, shifted, a]: Half<V>) -> V {
             |c| x.splat(f64::from(c)),
         ),
     );
-    let scale = shifted.scale_by_eighths(&FACTORS);
+    let scale = number.scale_by_eighths(&FACTORS);
     // The first product is exact, the second small: its roundings hardly count.
     let y = a.mul_add(scale, a * scale * p);
     // One rounding, also where the result is subnormal.
@@ -276,7 +249,7 @@ pub(crate) fn finish_gelu<V: Lane>(x: V, [v, shifted, a]: Half<V>) -> V {
 #[inline(always)]
 pub(crate) fn gelu<V: Lane>(x: V) -> V {
     if V::SINGLE {
-        return finish_gelu(x, middle_gelu(begin_gelu(x)));
+        return finish_gelu(x, begin_gelu(x));
     }
     let a = x.abs().at_most(x.splat(38.8));
     let square = Pair::product(a * 0.5, a);
