@@ -1,7 +1,7 @@
 use super::{Bounds, Cost, Elementwise, Halved, Spec};
 use crate::lane::{Half, Lane};
 use crate::math::erf::gelu_slope;
-use crate::math::phi::{begin_gelu, finish_gelu, gelu};
+use crate::math::phi::{begin_gelu, finish_gelu, gelu, middle_gelu};
 
 /// Gaussian error linear unit, exact: `x · Φ(x)`.
 ///
@@ -27,7 +27,7 @@ impl Spec for Gelu {
 impl Elementwise for Gelu {
     const COST: Cost = Cost::Heavy;
     const BOUNDS: Option<Bounds> =
-        Some(Bounds { f32: 0.87, f64: 0.83, derivative_f32: 0.51, derivative_f64: 1.26 });
+        Some(Bounds { f32: 0.86, f64: 0.83, derivative_f32: 0.51, derivative_f64: 1.26 });
 
     const HALVED: Halved = Halved::Single;
 
@@ -39,6 +39,10 @@ impl Elementwise for Gelu {
     #[inline(always)]
     fn begin<V: Lane>(self, x: V) -> Half<V> {
         begin_gelu(x)
+    }
+    #[inline(always)]
+    fn middle<V: Lane>(self, _x: V, half: Half<V>) -> Half<V> {
+        middle_gelu(half)
     }
     #[inline(always)]
     fn finish<V: Lane>(self, x: V, half: Half<V>) -> V {

@@ -71,7 +71,7 @@ impl Elementwise for GeluTanh {
     const COST: Cost = Cost::Heavy;
     const BOUNDS: Option<Bounds> =
         Some(Bounds { f32: 0.83, f64: 0.82, derivative_f32: 0.51, derivative_f64: 0.91 });
-    const HALVED: Halved = Halved::BothThirds;
+    const HALVED: Halved = Halved::Thirds;
 
     #[inline(always)]
     fn eval<V: Lane>(self, x: V) -> V {

@@ -235,14 +235,12 @@ pub enum Halved {
     No,
     /// For `f64`.
     Double,
-    /// For `f32` and `f64`.
-    Both,
     /// For `f64`, and for `f32` in `f64` lanes.
     Wide,
-    /// For `f32`.
+    /// For `f32`, in three parts where registers keep what lies between, else the last of them apart.
     Single,
-    /// For both, in three parts where registers keep what lies between.
-    BothThirds,
+    /// For both, in three parts where registers keep what lies between, else the first of them apart.
+    Thirds,
 }
 
 /// Largest errors of an activation in units in the last place (ULP) of the exact value, over the

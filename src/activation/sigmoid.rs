@@ -30,7 +30,7 @@ impl Elementwise for Sigmoid {
     const COST: Cost = Cost::Moderate;
     const BOUNDS: Option<Bounds> =
         Some(Bounds { f32: 0.83, f64: 0.82, derivative_f32: 0.54, derivative_f64: 0.78 });
-    const HALVED: Halved = Halved::BothThirds;
+    const HALVED: Halved = Halved::Thirds;
 
     #[inline(always)]
     fn eval<V: Lane>(self, x: V) -> V {

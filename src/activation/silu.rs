@@ -32,7 +32,7 @@ impl Elementwise for Silu {
     const COST: Cost = Cost::Moderate;
     const BOUNDS: Option<Bounds> =
         Some(Bounds { f32: 0.83, f64: 0.83, derivative_f32: 0.51, derivative_f64: 1.21 });
-    const HALVED: Halved = Halved::BothThirds;
+    const HALVED: Halved = Halved::Thirds;
 
     #[inline(always)]
     fn eval<V: Lane>(self, x: V) -> V {

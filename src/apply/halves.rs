@@ -21,7 +21,7 @@ pub(super) const fn are_there<A: Element, O: Op, S: Simd>() -> bool {
         Halved::No => false,
         Halved::Single => A::Lanes::<S>::SINGLE,
         Halved::Double => !A::Lanes::<S>::SINGLE,
-        Halved::Both | Halved::BothThirds | Halved::Wide => true,
+        Halved::Wide | Halved::Thirds => true,
     };
     some && A::Lanes::<S>::IS_FUSED
 }
@@ -37,7 +37,7 @@ const fn stay_in_registers(halved: Halved, single: bool) -> bool {
         Halved::No => false,
         Halved::Single => single,
         Halved::Double | Halved::Wide => !single,
-        Halved::Both | Halved::BothThirds => true,
+        Halved::Thirds => true,
     }
 }
 
@@ -82,7 +82,7 @@ pub(super) fn assign<A: Element, O: Op, S: Simd>(
 /// before.
 #[inline(always)]
 pub(super) fn in_registers<A: Element, O: Op, S: Simd>(simd: S, op: O, mut place: Place<'_, A>) {
-    if const { matches!(O::HALVED, Halved::BothThirds) } {
+    if const { matches!(O::HALVED, Halved::Single | Halved::Thirds) } {
         return in_thirds(simd, op, place);
     }
     let len = place.out.len();
@@ -135,15 +135,22 @@ fn in_thirds<A: Element, O: Op, S: Simd>(simd: S, op: O, mut place: Place<'_, A>
 /// A few vectors at a time, with what lies between the halves in the first-level cache.
 #[inline(always)]
 fn by_stages<A: Element, O: Op, S: Simd>(simd: S, op: O, x: &[A], out: &mut [A]) {
+    // Which half the middle part belongs to.
+    let is_late = const { matches!(O::HALVED, Halved::Single) };
     let mut halves = [[A::Lanes::<S>::fill(simd, A::zero()); 3]; STAGE];
     for (x, out) in x.chunks(A::WIDTH * STAGE).zip(out.chunks_mut(A::WIDTH * STAGE)) {
         for (x, half) in x.chunks_exact(A::WIDTH).zip(&mut halves) {
-            *half = op.begin(A::Lanes::<S>::load(simd, x));
+            let x = A::Lanes::<S>::load(simd, x);
+            *half = op.begin(x);
+            if is_late {
+                *half = op.middle(x, *half);
+            }
         }
         let vectors = x.chunks_exact(A::WIDTH).zip(out.chunks_exact_mut(A::WIDTH));
         for ((x, out), half) in vectors.zip(&halves) {
             let x = A::Lanes::<S>::load(simd, x);
-            op.finish(x, op.middle(x, *half)).store(out);
+            let half = if is_late { *half } else { op.middle(x, *half) };
+            op.finish(x, half).store(out);
         }
     }
 }

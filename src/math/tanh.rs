@@ -158,10 +158,10 @@ const BY_OCTAVE: [[f32; 8]; 11] = [
     ],
 ];
 
-/// What the first half of [`tanh`] needs: `c₀` and the last coefficients.
-static FIRST_HALF: Octaves<5> = Octaves::of(&BY_OCTAVE, [0, 7, 8, 9, 10]);
+/// What the middle part of [`tanh`] needs: `c₀` and the last coefficients.
+static FIRST: Octaves<5> = Octaves::of(&BY_OCTAVE, [0, 7, 8, 9, 10]);
 /// The rest; `c₁` is 1 in the first column and 0 elsewhere.
-static SECOND_HALF: Octaves<5> = Octaves::of(&BY_OCTAVE, [2, 3, 4, 5, 6]);
+static LAST: Octaves<5> = Octaves::of(&BY_OCTAVE, [2, 3, 4, 5, 6]);
 
 /// The hyperbolic tangent, within 0.67 ULP (f32), 0.84 ULP (f64) over the whole line; keeps the sign of zero.
 #[inline(always)]
@@ -183,7 +183,7 @@ pub(crate) fn begin<V: Lane>(x: V) -> Half<V> {
 #[inline(always)]
 pub(crate) fn middle<V: Lane>(half: Half<V>) -> Half<V> {
     if V::SINGLE {
-        return half;
+        return middle_single(half);
     }
     let [p, low, scale] = half;
     terms(Split { p, low, scale })
@@ -199,28 +199,29 @@ pub(crate) fn finish<V: Lane>(x: V, half: Half<V>) -> V {
     inverse.mul_add(remainder, quotient).copysign(x)
 }
 
-/// Beyond, the last polynomial is 1.
-#[inline(always)]
-fn argument_single<V: Lane>(x: V) -> V {
-    x.abs().at_most(x.splat(9.08))
-}
-
-/// [`tanh`] of `f32` values: one of eight polynomials, of which only the last step rounds where it counts. Its
-/// argument, the sum of the last terms, and what chooses it.
+/// [`tanh`] of `f32` values: one of eight polynomials, of which only the last step rounds where it counts. The absolute
+/// value, beyond whose limit the last polynomial is 1, and what chooses the polynomial.
 #[inline(always)]
 fn begin_single<V: Lane>(x: V) -> Half<V> {
-    let a = argument_single(x);
+    let a = x.abs().at_most(x.splat(9.08));
     let place = a.mul_add(x.splat(1.65), x.splat(1.0));
-    let [centre, p @ ..] = place.pick_by_half_octave(&FIRST_HALF);
+    [a, place, place]
+}
+
+/// The argument of the polynomial, and the sum of its last terms.
+#[inline(always)]
+fn middle_single<V: Lane>([a, place, _]: Half<V>) -> Half<V> {
+    let [centre, p @ ..] = place.pick_by_half_octave(&FIRST);
     let d = a - centre;
     [d, horner(d, &p), place]
 }
 
 #[inline(always)]
 fn finish_single<V: Lane>(x: V, [d, sum, place]: Half<V>) -> V {
-    let [start, p @ ..] = place.pick_by_half_octave(&SECOND_HALF);
-    let e = V::select(place.lt(x.splat(1.5)), argument_single(x), start);
-    d.mul_add(horner_on(sum, d, &p), e).copysign(x)
+    let [start, p @ ..] = place.pick_by_half_octave(&LAST);
+    // The first piece has its centre at 0 and starts from 0: there it starts from d, which is at most 0.31.
+    let start = d.at_most(x.splat(0.375)).at_least(start);
+    d.mul_add(horner_on(sum, d, &p), start).copysign(x)
 }
 
 /// The same to 2^-31, and nearer to ±1 beyond 9.2: for the square and for `x − tanh(x)`.
