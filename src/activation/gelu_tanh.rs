@@ -91,7 +91,7 @@ impl Elementwise for GeluTanh {
     }
     #[inline(always)]
     fn middle<V: Lane>(self, _x: V, half: Half<V>) -> Half<V> {
-        if V::SINGLE { gate::single_middle(half) } else { gate::gate_middle(half) }
+        if V::SINGLE { gate::single_middle::<V, false>(half) } else { gate::gate_middle(half) }
     }
     #[inline(always)]
     fn finish<V: Lane>(self, x: V, half: Half<V>) -> V {

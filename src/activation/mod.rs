@@ -241,6 +241,8 @@ pub enum Halved {
     Single,
     /// For both, in three parts where registers keep what lies between, else the first of them apart.
     Thirds,
+    /// For `f32` like [`Halved::Single`], for `f64` like [`Halved::Thirds`].
+    Tabled,
 }
 
 /// Largest errors of an activation in units in the last place (ULP) of the exact value, over the

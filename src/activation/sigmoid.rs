@@ -43,7 +43,7 @@ impl Elementwise for Sigmoid {
     }
     #[inline(always)]
     fn middle<V: Lane>(self, _x: V, half: Half<V>) -> Half<V> {
-        gate::sigmoid_middle(half)
+        gate::sigmoid_middle::<V, true>(half)
     }
     #[inline(always)]
     fn finish<V: Lane>(self, _x: V, half: Half<V>) -> V {

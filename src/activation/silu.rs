@@ -45,7 +45,7 @@ impl Elementwise for Silu {
     }
     #[inline(always)]
     fn middle<V: Lane>(self, _x: V, half: Half<V>) -> Half<V> {
-        gate::sigmoid_middle(half)
+        gate::sigmoid_middle::<V, false>(half)
     }
     #[inline(always)]
     fn finish<V: Lane>(self, x: V, half: Half<V>) -> V {

@@ -28,7 +28,7 @@ impl Elementwise for Tanh {
     const COST: Cost = Cost::Moderate;
     const BOUNDS: Option<Bounds> =
         Some(Bounds { f32: 0.67, f64: 0.84, derivative_f32: 0.54, derivative_f64: 0.78 });
-    const HALVED: Halved = Halved::Thirds;
+    const HALVED: Halved = Halved::Tabled;
 
     #[inline(always)]
     fn eval<V: Lane>(self, x: V) -> V {

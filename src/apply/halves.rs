@@ -21,7 +21,7 @@ pub(super) const fn are_there<A: Element, O: Op, S: Simd>() -> bool {
         Halved::No => false,
         Halved::Single => A::Lanes::<S>::SINGLE,
         Halved::Double => !A::Lanes::<S>::SINGLE,
-        Halved::Wide | Halved::Thirds => true,
+        Halved::Wide | Halved::Thirds | Halved::Tabled => true,
     };
     some && A::Lanes::<S>::IS_FUSED
 }
@@ -37,7 +37,16 @@ const fn stay_in_registers(halved: Halved, single: bool) -> bool {
         Halved::No => false,
         Halved::Single => single,
         Halved::Double | Halved::Wide => !single,
-        Halved::Thirds => true,
+        Halved::Thirds | Halved::Tabled => true,
+    }
+}
+
+/// Whether the middle part of such a formula belongs to the first half, where there are two.
+const fn is_late(halved: Halved, single: bool) -> bool {
+    match halved {
+        Halved::Single => true,
+        Halved::Tabled => single,
+        _ => false,
     }
 }
 
@@ -82,7 +91,7 @@ pub(super) fn assign<A: Element, O: Op, S: Simd>(
 /// before.
 #[inline(always)]
 pub(super) fn in_registers<A: Element, O: Op, S: Simd>(simd: S, op: O, mut place: Place<'_, A>) {
-    if const { matches!(O::HALVED, Halved::Single | Halved::Thirds) } {
+    if const { matches!(O::HALVED, Halved::Single | Halved::Thirds | Halved::Tabled) } {
         return in_thirds(simd, op, place);
     }
     let len = place.out.len();
@@ -135,8 +144,7 @@ fn in_thirds<A: Element, O: Op, S: Simd>(simd: S, op: O, mut place: Place<'_, A>
 /// A few vectors at a time, with what lies between the halves in the first-level cache.
 #[inline(always)]
 fn by_stages<A: Element, O: Op, S: Simd>(simd: S, op: O, x: &[A], out: &mut [A]) {
-    // Which half the middle part belongs to.
-    let is_late = const { matches!(O::HALVED, Halved::Single) };
+    let is_late = const { is_late(O::HALVED, A::Lanes::<S>::SINGLE) };
     let mut halves = [[A::Lanes::<S>::fill(simd, A::zero()); 3]; STAGE];
     for (x, out) in x.chunks(A::WIDTH * STAGE).zip(out.chunks_mut(A::WIDTH * STAGE)) {
         for (x, half) in x.chunks_exact(A::WIDTH).zip(&mut halves) {

@@ -116,9 +116,9 @@ const HALF: f64 = 0.0433217;
 /// An eighth of ln 2 in two parts, for `f32`.
 const EIGHTH: (f64, f64) = (core::f32::consts::LN_2 as f64 / 8.0, -1.904_654_2e-9 / 8.0);
 
-/// `1 + e^-(z + low)` for `f32` and a clamped `z`, at `2^-OFFSET`: the exponential as `(1 + p) · scale`, and the sum of
-/// `scale` and 1. By eighths of powers of two `p` is so small that its rounding hardly counts. `RISES`: no rounding lets σ
-/// fall where `z` grows, at the cost of one more.
+/// The exponential of `-(z + low)` for `f32` and a clamped `z`, reduced: what is left beside eighths of ln 2, and their
+/// number. By eighths of powers of two the polynomial is so small that its rounding hardly counts. `RISES`: no rounding
+/// lets σ fall where `z` grows, at the cost of one more.
 #[inline(always)]
 pub(crate) fn single_begin<V: Lane, const RISES: bool>(z: V, low: Option<V>) -> Half<V> {
     let x = -z;
@@ -127,28 +127,34 @@ pub(crate) fn single_begin<V: Lane, const RISES: bool>(z: V, low: Option<V>) -> 
     let k = shifted - large;
     let r = k.neg_mul_add(z.splat(EIGHTH.0), x);
     // The part with the low digits beside it.
-    let (r, c) = match low {
-        None if RISES => (r + k.neg_mul_add(z.splat(EIGHTH.1), z.splat(HALF)), RISING),
-        None => (k.neg_mul_add(z.splat(EIGHTH.1), r), CENTERED),
-        Some(low) => (r - k.mul_add(z.splat(EIGHTH.1), low), CENTERED),
+    let r = match low {
+        None if RISES => r + k.neg_mul_add(z.splat(EIGHTH.1), z.splat(HALF)),
+        None => k.neg_mul_add(z.splat(EIGHTH.1), r),
+        Some(low) => r - k.mul_add(z.splat(EIGHTH.1), low),
     };
-    let mut p = z.splat(c[4]);
-    for &c in c[..4].iter().rev() {
-        p = p.mul_add(r, z.splat(c));
-    }
-    let scale = shifted.scale_by_eighths(&FACTORS);
-    [p, scale, scale + unit::<V>(z)]
+    [r, shifted, r]
 }
 
-/// The same as [`gate_middle`] after [`single_begin`].
+/// After [`single_begin`], at `2^-OFFSET`: `1 + e^-z` rounded, and the exponential as `(1 + p) · scale`.
 #[inline(always)]
-pub(crate) fn single_middle<V: Lane>([p, scale, sum]: Half<V>) -> Half<V> {
+pub(crate) fn single_middle<V: Lane, const RISES: bool>([r, shifted, _]: Half<V>) -> Half<V> {
+    let c = if RISES { RISING } else { CENTERED };
+    let mut p = r.splat(c[4]);
+    for &c in c[..4].iter().rev() {
+        p = p.mul_add(r, r.splat(c));
+    }
+    let scale = shifted.scale_by_eighths(&FACTORS);
+    [scale.mul_add(p, scale + unit::<V>(r)), p, scale]
+}
+
+/// `numerator / (1 + e^-z)` at `2^OFFSET` after [`single_middle`].
+#[inline(always)]
+fn single_divided<V: Lane>(numerator: V, [divisor, p, scale]: Half<V>) -> V {
     let one = unit::<V>(p);
-    let divisor = scale.mul_add(p, sum);
     // The larger one first: where both differences are not exact, what they lose is far below the divisor's digits.
     let (large, small) = (scale.at_least(one), scale.at_most(one));
     let left = scale.mul_add(p, small - (divisor - large));
-    [p.splat(1.0) / divisor, divisor, left]
+    divided(numerator, [p.splat(1.0) / divisor, divisor, left])
 }
 
 /// `x · σ(z)` after [`single_middle`], with `x` for all `x` from where σ(z) is 1 on: `z` has the sign of `x` and is limited
@@ -159,7 +165,7 @@ pub(crate) fn single_finish<V: Lane>(x: V, half: Half<V>) -> V {
     let top = x.splat(LARGEST);
     // The sign of a zero is that of the product.
     let above = (x - top).at_least(x.splat(-0.0));
-    divided(x.at_most(top), half).mul_add(x.splat(2f64.powi(-OFFSET.0)), above)
+    single_divided(x.at_most(top), half).mul_add(x.splat(2f64.powi(-OFFSET.0)), above)
 }
 
 /// The largest number below 2^80.
@@ -168,7 +174,7 @@ const LARGEST: f64 = (1u128 << 80) as f64 - (1u128 << 56) as f64;
 /// The logistic function `σ(x) = 1 / (1 + e⁻ˣ)`, within 0.83 ULP (f32), 0.82 ULP (f64) over the whole line.
 #[inline(always)]
 pub fn sigmoid<V: Lane>(x: V) -> V {
-    sigmoid_finish(sigmoid_middle(sigmoid_begin::<V, true>(x)))
+    sigmoid_finish(sigmoid_middle::<V, true>(sigmoid_begin::<V, true>(x)))
 }
 
 /// The exponential of [`sigmoid`], and of [`silu`] where it need not [rise](single_begin).
@@ -183,20 +189,24 @@ pub(crate) fn sigmoid_begin<V: Lane, const RISES: bool>(x: V) -> Half<V> {
 
 /// The divisor of [`sigmoid`] and of [`silu`].
 #[inline(always)]
-pub(crate) fn sigmoid_middle<V: Lane>(half: Half<V>) -> Half<V> {
-    if V::SINGLE { single_middle(half) } else { gate_short_middle(half) }
+pub(crate) fn sigmoid_middle<V: Lane, const RISES: bool>(half: Half<V>) -> Half<V> {
+    if V::SINGLE { single_middle::<V, RISES>(half) } else { gate_short_middle(half) }
 }
 
 /// The quotient of [`sigmoid`].
 #[inline(always)]
 pub(crate) fn sigmoid_finish<V: Lane>(half: Half<V>) -> V {
-    gate_finish(half[0].splat(1.0), half)
+    let one = half[0].splat(1.0);
+    if V::SINGLE {
+        return single_divided(one, half) * 2f64.powi(-OFFSET.0);
+    }
+    gate_finish(one, half)
 }
 
 /// `x · σ(x)`, within 0.83 ULP over the whole line; `−0` at `−∞`.
 #[inline(always)]
 pub fn silu<V: Lane>(x: V) -> V {
-    silu_finish(x, sigmoid_middle(sigmoid_begin::<V, false>(x)))
+    silu_finish(x, sigmoid_middle::<V, false>(sigmoid_begin::<V, false>(x)))
 }
 
 /// The quotient of [`silu`].
