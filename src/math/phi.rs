@@ -286,3 +286,21 @@ pub(crate) fn gelu<V: Lane>(x: V) -> V {
     }
     y
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{EIGHTH, SHIFT, TAIL_SINGLE};
+
+    /// What [`middle_gelu`](super::middle_gelu) takes for exact, for all integers that occur.
+    #[test]
+    fn sums_of_constants_and_eighths_are_exact() {
+        let last = (14.5f64 * 14.5 / EIGHTH) as i32 + 8;
+        for value in TAIL_SINGLE[2].map(f64::from) {
+            assert!((value + SHIFT).abs() < 0.035, "{value} is {SHIFT} below zero");
+            for k in -8..last {
+                let sum = value + f64::from(k) * EIGHTH;
+                assert_eq!(f64::from(sum as f32), sum, "{value} and {k} eighths");
+            }
+        }
+    }
+}
