@@ -122,11 +122,11 @@ fn columns_have_the_same_bits_on_every_level() {
     }
 }
 
-/// Wider than a tile.
+/// Wider than a tile, and beyond the caches.
 #[test]
 fn the_width_of_an_array_does_not_matter() {
     let mut rng = StdRng::seed_from_u64(8);
-    for (rows, count) in [(3, 5000), (66, 2100), (70, 4097)] {
+    for (rows, count) in [(3, 5000), (66, 2100), (70, 4097), (40, 30_000), (200, 6000)] {
         check::<f32>(rows, count, 0, &mut rng);
         check::<f64>(rows, count, 1, &mut rng);
     }
@@ -138,7 +138,8 @@ fn threads_that_share_columns_give_the_same_bits() {
     let mut rng = StdRng::seed_from_u64(9);
     for threads in [2, 3, 8] {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
-        for (rows, count) in [(1100, 300), (4166, 130), (9000, 33), (5000, 64), (8193, 70)] {
+        let shapes = [(1100, 300), (4166, 130), (9000, 33), (5000, 64), (8193, 70)];
+        for (rows, count) in shapes.into_iter().chain([(40, 5001), (300, 900)]) {
             let kind = rng.random_range(0..KINDS);
             pool.install(|| check::<f32>(rows, count, kind, &mut rng));
             pool.install(|| check::<f64>(rows, count, kind, &mut rng));

@@ -155,7 +155,8 @@ impl<'a, A: Element, B: Send, D: Dimension> Walk<'a, A, B, D> {
         fn both<T>(pair: Option<(T, T)>) -> (Option<T>, Option<T>) {
             pair.map_or((None, None), |(a, b)| (Some(a), Some(b)))
         }
-        let middle = self.stat.len_of(axis) / 2;
+        let (len, unit) = (self.stat.len_of(axis), self.least(axis.index()));
+        let middle = if len > unit { (len / 2).next_multiple_of(unit) } else { len / 2 };
         let x = both(self.x.map(|x| x.split_at(axis, middle)));
         let other = both(self.other.map(|x| x.split_at(axis, middle)));
         let out = both(self.out.map(|x| x.split_at(axis, middle)));

@@ -28,6 +28,7 @@ pub(crate) use self::elementwise::{copy_short, line_in};
 pub(crate) use self::lanes::{Pairs, Reduce, Strand, Walk, assert_axis, outermost};
 pub(crate) use self::layout::assert_same_shape;
 pub(crate) use self::layout::{new_like, to_owned};
+pub(crate) use self::panels::LINE;
 pub(crate) use self::place::is_of_amd;
 pub use self::product::Affine;
 pub(crate) use self::tiles::{Columns, GROUPS, TILE, in_groups};

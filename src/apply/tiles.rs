@@ -24,8 +24,8 @@ pub trait Columns<A>: Sync {
     fn rows(&self, x: Option<&[A]>, out: &mut [A], len: usize) -> bool;
     /// Whether columns of this length are better walked side by side than one after the other.
     fn takes(&self, len: usize) -> bool;
-    /// Columns of this length that [`stream`](Columns::stream) should have at a time.
-    fn width(&self, len: usize) -> usize;
+    /// Of so many rows and columns, the columns that [`stream`](Columns::stream) should have at a time.
+    fn width(&self, shape: (usize, usize)) -> usize;
     /// Whether threads share the rows of so many columns in [`stream`](Columns::stream).
     fn shares(&self, rows: usize, columns: usize) -> bool;
     /// Every column of `x`, or of `out` where there is none, into the same column of `out`; returns
@@ -61,7 +61,7 @@ pub(super) fn columns<A: Element>(
     mut x: Option<ArrayView2<'_, A>>,
     mut out: ArrayViewMut2<'_, A>,
 ) {
-    let width = f.width(out.nrows());
+    let width = f.width(out.dim());
     while !out.is_empty() {
         // What is left over would not fill vectors.
         let mut count = if out.ncols() < 2 * width { out.ncols() } else { width };

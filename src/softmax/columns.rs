@@ -8,6 +8,7 @@ use super::input::Input;
 use super::lane::{difference, log_softmax, softmax};
 use super::rows::Rows;
 use super::stream::{shares, stream, width};
+use super::strips::{are_better, strips};
 use super::sum::{chunk, each};
 use super::tile::{Groups, logarithms, quotients};
 use super::total::WIDEST;
@@ -22,6 +23,18 @@ pub(super) struct Along<I, const LOG: bool> {
     pub(super) input: I,
     /// Whether the whole array [`is_far`](super::rows::is_far).
     pub(super) far: bool,
+    /// Whether it [`is_near`](super::strips::is_near).
+    pub(super) near: bool,
+}
+
+impl<I, const LOG: bool> Along<I, LOG> {
+    /// Whether columns are read in strips.
+    fn in_strips<A: Element>(&self, shape: (usize, usize)) -> bool
+    where
+        I: Input<A>,
+    {
+        I::PLAIN && self.job.is_fused() && are_better::<A>(self.near, shape)
+    }
 }
 
 impl<A: Element, I: Input<A>, const LOG: bool> Columns<A> for Along<I, LOG> {
@@ -54,7 +67,7 @@ impl<A: Element, I: Input<A>, const LOG: bool> Columns<A> for Along<I, LOG> {
         if len > chunk::<A>() || !self.job.is_fused() {
             return false;
         }
-        let Self { job, input, far } = *self;
+        let Self { job, input, far, .. } = *self;
         Rows::<'_, A, I, LOG> { input, x, out, len, far }.run_all(job);
         true
     }
@@ -64,15 +77,21 @@ impl<A: Element, I: Input<A>, const LOG: bool> Columns<A> for Along<I, LOG> {
         self.job.is_fused() && (I::PLAIN || len <= chunk::<A>())
     }
 
-    fn width(&self, len: usize) -> usize {
-        width::<A>(len)
+    fn width(&self, shape: (usize, usize)) -> usize {
+        if self.in_strips(shape) { shape.1 } else { width::<A>(shape.0) }
     }
 
     fn shares(&self, rows: usize, columns: usize) -> bool {
-        I::PLAIN && self.job.is_fused() && shares::<A>(rows, columns)
+        I::PLAIN
+            && self.job.is_fused()
+            && !self.in_strips((rows, columns))
+            && shares::<A>(rows, columns)
     }
 
     fn stream(&self, x: Option<&ArrayView2<'_, A>>, out: &mut ArrayViewMut2<'_, A>) -> bool {
+        if self.in_strips(out.dim()) {
+            return strips::<A, LOG>(self.job, x, out);
+        }
         I::PLAIN && stream::<A, LOG>(self.job, x, out)
     }
 

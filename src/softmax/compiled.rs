@@ -3,6 +3,7 @@
 
 use super::input::{Plain, Scale};
 use super::rows::is_far;
+use super::strips::is_near;
 use super::{SoftmaxStats, backward, columns, lane, logsumexp, masked};
 use crate::apply::{Columns, Reduce};
 use crate::element::Element;
@@ -47,11 +48,13 @@ enum Kind<A> {
 impl<A: Element> SoftmaxColumns<A> {
     /// Of `x · factor`; without a factor, the logarithm. For an array of so many elements.
     pub(super) fn new(job: Job, factor: Option<f64>, elements: usize) -> Self {
-        let (far, input) = (is_far::<A>(elements), Plain);
+        let (far, near, input) = (is_far::<A>(elements), is_near::<A>(elements), Plain);
         Self(match factor {
-            None => Kind::Logarithm(columns::Along { job, input, far }),
-            Some(1.0) => Kind::Plain(columns::Along { job, input, far }),
-            Some(factor) => Kind::Scaled(columns::Along { job, input: Scale::new(factor), far }),
+            None => Kind::Logarithm(columns::Along { job, input, far, near }),
+            Some(1.0) => Kind::Plain(columns::Along { job, input, far, near }),
+            Some(factor) => {
+                Kind::Scaled(columns::Along { job, input: Scale::new(factor), far, near })
+            }
         })
     }
 }

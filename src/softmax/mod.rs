@@ -51,6 +51,7 @@ mod project;
 mod rows;
 mod stats;
 mod stream;
+mod strips;
 mod sum;
 mod tile;
 mod total;

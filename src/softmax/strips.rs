@@ -1,0 +1,182 @@
+//! Columns of an array whose rows are runs of memory, a few vectors of columns at a time: copied side by side, so that the
+//! steps from the largest element to the quotients find them in the first caches, and finished on their way back.
+//!
+//! Whole rows ([`stream`](super::stream)) have accumulators of every column between their steps; where columns are short,
+//! these are much of the work.
+
+use fearless_simd::Simd;
+use ndarray::{ArrayView2, ArrayViewMut2};
+
+use super::finish::quotient;
+use super::input::Plain;
+use super::lane::difference;
+use super::tile::{logarithms, quotients};
+use super::total::single;
+use crate::apply::{GROUPS, LINE};
+use crate::element::Element;
+use crate::lane::{Job, Kernel, Lane, LaneIo, run_fused};
+
+/// Elements of the longest columns.
+const LONGEST: usize = 512;
+/// Bytes of columns times elements of one, at most, for `f32` and `f64`: two and a half times the time of whole rows was
+/// measured for 4096 × 1000, from 0.6 to 0.9 of it within these limits (Intel Xeon).
+const LARGEST: (usize, usize) = (1 << 30, 1 << 28);
+/// Bytes of an array that columns are gathered from. What comes from memory is better read as whole rows,
+const NEAR: usize = 4 << 20;
+/// unless all columns take few bytes,
+const SMALL: usize = 64 << 10;
+/// or have so few elements.
+const FEW: usize = 32;
+/// Bytes of the copies of columns that go together.
+const CELLS: usize = 64 << 10;
+
+/// Whether an array of so many elements is near enough to be read in strips.
+pub(super) fn is_near<A>(elements: usize) -> bool {
+    elements * size_of::<A>() <= NEAR
+}
+
+/// Whether [`strips`] are the better way to read these columns, of an array that [`is_near`] or not.
+pub(super) fn are_better<A: Element>(near: bool, (len, columns): (usize, usize)) -> bool {
+    let bytes = len * columns * size_of::<A>();
+    let largest = if single::<A>() { LARGEST.0 } else { LARGEST.1 };
+    columns >= A::WIDTH
+        && len <= LONGEST
+        && bytes.saturating_mul(len) <= largest
+        && (near || bytes <= SMALL || len <= FEW)
+}
+
+/// The softmax, or its logarithm, of every column of `x`, or of `out` where there is none, into the same
+/// column of `out`; returns whether this was done. Otherwise nothing was written.
+pub(super) fn strips<A: Element, const LOG: bool>(
+    job: Job,
+    x: Option<&ArrayView2<'_, A>>,
+    out: &mut ArrayViewMut2<'_, A>,
+) -> bool {
+    let columns = out.ncols();
+    // In place the last vector of a row may not overlap the one before.
+    if columns < A::WIDTH || x.is_none() && !columns.is_multiple_of(A::WIDTH) {
+        return false;
+    }
+    let mut xs: Option<Vec<&[A]>> = None;
+    if let Some(x) = x {
+        xs = match x.to_slice() {
+            Some(x) => Some(x.chunks_exact(columns).collect()),
+            None => x.outer_iter().map(|row| row.to_slice()).collect(),
+        };
+        if xs.is_none() {
+            return false;
+        }
+    }
+    let outs: Option<Vec<&mut [A]>> = if out.is_standard_layout() {
+        out.as_slice_mut().map(|out| out.chunks_exact_mut(columns).collect())
+    } else {
+        out.outer_iter_mut().map(|row| row.into_slice()).collect()
+    };
+    let Some(mut outs) = outs else {
+        return false;
+    };
+    run_fused(job, Strips::<'_, '_, A, LOG> { xs: xs.as_deref(), outs: &mut outs });
+    true
+}
+
+/// Rows of one length, at least that of a vector.
+struct Strips<'a, 'b, A, const LOG: bool> {
+    xs: Option<&'b [&'a [A]]>,
+    outs: &'b mut [&'a mut [A]],
+}
+
+impl<A: Element, const LOG: bool> Kernel for Strips<'_, '_, A, LOG> {
+    type Output = ();
+    #[inline(always)]
+    fn run<S: Simd>(self, simd: S) {
+        let Self { xs, outs } = self;
+        let (len, columns) = (outs.len(), outs.first().map_or(0, |row| row.len()));
+        let most = (CELLS / size_of::<A>() / (len * A::WIDTH).max(1)).clamp(1, GROUPS);
+        let line = LINE / size_of::<A>();
+        let mut memory = vec![A::zero(); most * len * A::WIDTH + line];
+        // An offset that does not exist costs speed, not correctness.
+        let start = memory.as_ptr().align_offset(LINE).min(line);
+        let memory = &mut memory[start..];
+        let mut first = 0;
+        while first < columns {
+            let count = match most.min((columns - first) / A::WIDTH) {
+                GROUPS.. => GROUPS,
+                2.. => 2,
+                _ => 1,
+            };
+            // The last vector may overlap the one before.
+            let at = first.min(columns - A::WIDTH);
+            let cells = &mut memory[..count * len * A::WIDTH];
+            let tops = match count {
+                GROUPS => gather::<S, A, GROUPS>(simd, xs, outs, at, cells),
+                2 => gather::<S, A, 2>(simd, xs, outs, at, cells),
+                _ => gather::<S, A, 1>(simd, xs, outs, at, cells),
+            };
+            let mut factors = [(tops[0], tops[0]); GROUPS];
+            let groups = cells.chunks_exact_mut(len * A::WIDTH).zip(&tops);
+            for ((group, &top), factors) in groups.zip(&mut factors) {
+                *factors = if LOG {
+                    (top, logarithms::<S, A, Plain>(simd, Plain, group, top))
+                } else {
+                    quotients::<S, A, Plain>(simd, Plain, group, top)
+                };
+            }
+            match count {
+                GROUPS => scatter::<S, A, GROUPS, LOG>(simd, outs, at, cells, &factors),
+                2 => scatter::<S, A, 2, LOG>(simd, outs, at, cells, &factors),
+                _ => scatter::<S, A, 1, LOG>(simd, outs, at, cells, &factors),
+            }
+            first += count * A::WIDTH;
+        }
+    }
+}
+
+/// Copies `G` vectors of each row from `at` on into groups; returns the largest element of each lane.
+#[inline(always)]
+fn gather<S: Simd, A: Element, const G: usize>(
+    simd: S,
+    xs: Option<&[&[A]]>,
+    outs: &[&mut [A]],
+    at: usize,
+    cells: &mut [A],
+) -> [A::Lanes<S>; GROUPS] {
+    let mut tops = [A::Lanes::<S>::fill(simd, A::neg_infinity()); GROUPS];
+    let len = outs.len();
+    for (i, out) in outs.iter().enumerate() {
+        let x = match xs {
+            Some(xs) => &xs[i][at..at + G * A::WIDTH],
+            None => &out[at..at + G * A::WIDTH],
+        };
+        for g in 0..G {
+            let x = A::Lanes::<S>::load(simd, &x[g * A::WIDTH..(g + 1) * A::WIDTH]);
+            tops[g] = x.at_least(tops[g]);
+            x.store(&mut cells[(g * len + i) * A::WIDTH..][..A::WIDTH]);
+        }
+    }
+    // Zeros are positive, whatever the order of the elements.
+    for top in &mut tops {
+        *top = *top + 0.0;
+    }
+    tops
+}
+
+/// Finishes groups on their way into the columns that they belong to.
+#[inline(always)]
+fn scatter<S: Simd, A: Element, const G: usize, const LOG: bool>(
+    simd: S,
+    outs: &mut [&mut [A]],
+    at: usize,
+    cells: &[A],
+    factors: &[(A::Lanes<S>, A::Lanes<S>); GROUPS],
+) {
+    let len = outs.len();
+    for (i, out) in outs.iter_mut().enumerate() {
+        let out = &mut out[at..at + G * A::WIDTH];
+        for g in 0..G {
+            let t = A::Lanes::<S>::load(simd, &cells[(g * len + i) * A::WIDTH..][..A::WIDTH]);
+            let (a, b) = factors[g];
+            let y = if LOG { difference(t, a, b) } else { quotient(t, (a, b)) };
+            y.store(&mut out[g * A::WIDTH..(g + 1) * A::WIDTH]);
+        }
+    }
+}
