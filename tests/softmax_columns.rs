@@ -1,6 +1,6 @@
 //! Softmax along the first axis: every way of reading columns gives the bits of the lane alone.
 
-use ndarray::{Array2, ArrayView2, Axis, s};
+use ndarray::{Array2, Array4, ArrayView2, Axis, s};
 use ndarray_activations::{Element, Level, prelude::*, with_level};
 use rand::{Rng, SeedableRng, rngs::StdRng};
 
@@ -148,5 +148,42 @@ fn threads_that_share_columns_give_the_same_bits() {
     for kind in 0..KINDS {
         check::<f32>(4200, 140, kind, &mut rng);
         check::<f32>(40_000, 10, kind, &mut rng);
+    }
+}
+
+/// Every axis of arrays of three and four axes, in one run of memory and not, small and shared by threads.
+#[test]
+fn planes_of_columns_have_the_bits_of_lanes() {
+    let mut rng = StdRng::seed_from_u64(10);
+    for shape in [[3, 20, 7, 9], [1, 70, 5, 13], [40, 3, 1, 17], [2, 21, 60, 60], [5, 2, 3, 1]] {
+        let x = Array4::from_shape_simple_fn(shape, || rng.random_range(-6.0..6.0f32));
+        for order in [[0, 1, 2, 3], [2, 0, 1, 3], [3, 2, 1, 0]] {
+            let x = x.view().permuted_axes(order);
+            for axis in (0..4).map(Axis) {
+                let (mut soft, mut log) = (x.to_owned(), x.to_owned());
+                let mut sums = x.index_axis(axis, 0).to_owned();
+                for ((lane, mut soft), (mut log, sum)) in x
+                    .lanes(axis)
+                    .into_iter()
+                    .zip(soft.lanes_mut(axis))
+                    .zip(log.lanes_mut(axis).into_iter().zip(&mut sums))
+                {
+                    let lane = lane.to_owned();
+                    soft.assign(&lane.softmax(Axis(0)));
+                    log.assign(&lane.log_softmax(Axis(0)));
+                    *sum = lane.logsumexp(Axis(0))[()];
+                }
+                let what = format!("{:?} along {axis:?}", x.shape());
+                assert_eq!(x.softmax(axis), soft, "softmax {what}");
+                assert_eq!(x.log_softmax(axis), log, "log_softmax {what}");
+                assert_eq!(x.logsumexp(axis), sums, "logsumexp {what}");
+                let mut y = x.to_owned();
+                y.softmax_inplace(axis);
+                assert_eq!(y, soft, "softmax in place {what}");
+                let mut y = Array4::zeros(x.raw_dim());
+                x.log_softmax_assign_into(axis, &mut y);
+                assert_eq!(y, log, "log_softmax into a buffer {what}");
+            }
+        }
     }
 }

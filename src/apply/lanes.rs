@@ -3,6 +3,8 @@
 //! Arrays are halved along their other axes for threads. A lane whose elements stand side by side
 //! is handed on where it lies; any other lane goes through scratch memory.
 
+mod planes;
+
 use ndarray::{ArrayBase, ArrayView, ArrayView1, ArrayView2, ArrayViewMut, ArrayViewMut1};
 use ndarray::{Axis, Dimension, Ix2, RawData};
 
@@ -75,6 +77,13 @@ struct Scratch<A> {
 impl<'a, A: Element, B: Send, D: Dimension> Walk<'a, A, B, D> {
     /// Calls `f` for every lane along `axis`, on several threads where the work is large.
     pub(crate) fn run(self, axis: Axis, cost: Cost, f: &(impl Fn(Strand<'_, A, B>) + Sync)) {
+        if self.stat.ndim() > 2 && axis.index() + 1 < self.stat.ndim() && self.is_standard() {
+            return self.in_three(axis).shared(Axis(1), cost, f);
+        }
+        self.shared(axis, cost, f);
+    }
+
+    fn shared(self, axis: Axis, cost: Cost, f: &(impl Fn(Strand<'_, A, B>) + Sync)) {
         let elements = match (&self.x, &self.out) {
             (Some(x), _) => x.len(),
             (None, Some(out)) => out.len(),
@@ -185,7 +194,10 @@ impl<'a, A: Element, B: Send, D: Dimension> Walk<'a, A, B, D> {
 
     /// Lanes that do not stand in one run, while their neighbours do, are handed on sixteen at a
     /// time, so that every cache line that is read or written is used whole.
-    fn tiles(self, axis: Axis, f: &impl Fn(Strand<'_, A, B>)) {
+    fn tiles(mut self, axis: Axis, f: &impl Fn(Strand<'_, A, B>)) {
+        if self.planes(axis) {
+            return;
+        }
         let (shape, strides) = match (&self.x, &self.out) {
             (Some(x), _) => (x.shape(), x.strides()),
             (None, Some(out)) => (out.shape(), out.strides()),

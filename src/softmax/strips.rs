@@ -122,9 +122,9 @@ impl<A: Element, const LOG: bool> Kernel for Strips<'_, '_, A, LOG> {
                 };
             }
             match count {
-                GROUPS => scatter::<S, A, GROUPS, LOG>(simd, outs, at, cells, &factors),
-                2 => scatter::<S, A, 2, LOG>(simd, outs, at, cells, &factors),
-                _ => scatter::<S, A, 1, LOG>(simd, outs, at, cells, &factors),
+                GROUPS => scatter::<S, A, GROUPS, LOG>(simd, outs, at, cells, factors),
+                2 => scatter::<S, A, 2, LOG>(simd, outs, at, cells, factors),
+                _ => scatter::<S, A, 1, LOG>(simd, outs, at, cells, factors),
             }
             first += count * A::WIDTH;
         }
@@ -160,6 +160,9 @@ fn gather<S: Simd, A: Element, const G: usize>(
     tops
 }
 
+/// What elements are multiplied by or reduced by.
+type Factors<V> = (V, V);
+
 /// Finishes groups on their way into the columns that they belong to.
 #[inline(always)]
 fn scatter<S: Simd, A: Element, const G: usize, const LOG: bool>(
@@ -167,7 +170,7 @@ fn scatter<S: Simd, A: Element, const G: usize, const LOG: bool>(
     outs: &mut [&mut [A]],
     at: usize,
     cells: &[A],
-    factors: &[(A::Lanes<S>, A::Lanes<S>); GROUPS],
+    factors: [Factors<A::Lanes<S>>; GROUPS],
 ) {
     let len = outs.len();
     for (i, out) in outs.iter_mut().enumerate() {
