@@ -1,6 +1,8 @@
 //! Softmax along the first axis: every way of reading columns gives the bits of the lane alone.
 
-use ndarray::{Array2, Array4, ArrayView2, Axis, s};
+use ndarray::{Array2, Array4, ArrayView2, ArrayView4, Axis, s};
+use ndarray_activations::softmax::{log_softmax_backward, log_softmax_backward_inplace};
+use ndarray_activations::softmax::{softmax_backward, softmax_backward_inplace};
 use ndarray_activations::{Element, Level, prelude::*, with_level};
 use rand::{Rng, SeedableRng, rngs::StdRng};
 
@@ -151,39 +153,59 @@ fn threads_that_share_columns_give_the_same_bits() {
     }
 }
 
-/// Every axis of arrays of three and four axes, in one run of memory and not, small and shared by threads.
-#[test]
-fn planes_of_columns_have_the_bits_of_lanes() {
+/// Every axis of arrays of four axes, in one run of memory and not, small and shared by threads.
+fn planes<A: Element>(shapes: &[[usize; 4]]) {
     let mut rng = StdRng::seed_from_u64(10);
-    for shape in [[3, 20, 7, 9], [1, 70, 5, 13], [40, 3, 1, 17], [2, 21, 60, 60], [5, 2, 3, 1]] {
-        let x = Array4::from_shape_simple_fn(shape, || rng.random_range(-6.0..6.0f32));
+    for &shape in shapes {
+        let mut random =
+            || Array4::from_shape_simple_fn(shape, || A::from_f64(rng.random_range(-6.0..6.0f64)));
+        let (x, dy) = (random(), random());
         for order in [[0, 1, 2, 3], [2, 0, 1, 3], [3, 2, 1, 0]] {
-            let x = x.view().permuted_axes(order);
+            let (x, dy) = (x.view().permuted_axes(order), dy.view().permuted_axes(order));
             for axis in (0..4).map(Axis) {
-                let (mut soft, mut log) = (x.to_owned(), x.to_owned());
-                let mut sums = x.index_axis(axis, 0).to_owned();
-                for ((lane, mut soft), (mut log, sum)) in x
-                    .lanes(axis)
-                    .into_iter()
-                    .zip(soft.lanes_mut(axis))
-                    .zip(log.lanes_mut(axis).into_iter().zip(&mut sums))
-                {
-                    let lane = lane.to_owned();
-                    soft.assign(&lane.softmax(Axis(0)));
-                    log.assign(&lane.log_softmax(Axis(0)));
-                    *sum = lane.logsumexp(Axis(0))[()];
-                }
-                let what = format!("{:?} along {axis:?}", x.shape());
-                assert_eq!(x.softmax(axis), soft, "softmax {what}");
-                assert_eq!(x.log_softmax(axis), log, "log_softmax {what}");
-                assert_eq!(x.logsumexp(axis), sums, "logsumexp {what}");
-                let mut y = x.to_owned();
-                y.softmax_inplace(axis);
-                assert_eq!(y, soft, "softmax in place {what}");
-                let mut y = Array4::zeros(x.raw_dim());
-                x.log_softmax_assign_into(axis, &mut y);
-                assert_eq!(y, log, "log_softmax into a buffer {what}");
+                along(x, dy, axis);
             }
         }
+    }
+}
+
+/// All functions of lanes along an axis, beside those of each lane in memory of its own.
+fn along<A: Element>(x: ArrayView4<'_, A>, dy: ArrayView4<'_, A>, axis: Axis) {
+    let what = format!("{} {:?} along {axis:?}", A::NAME, x.shape());
+    let (soft, log) = (x.softmax(axis), x.log_softmax(axis));
+    let (dx, dlog) = (softmax_backward(&soft, &dy, axis), log_softmax_backward(&log, &dy, axis));
+    let lanes = x.lanes(axis).into_iter().zip(dy.lanes(axis)).zip(x.logsumexp(axis));
+    let outputs = soft.lanes(axis).into_iter().zip(log.lanes(axis));
+    let slopes = dx.lanes(axis).into_iter().zip(dlog.lanes(axis));
+    for ((((x, dy), sum), (soft, log)), (dx, dlog)) in lanes.zip(outputs).zip(slopes) {
+        let (x, dy, first) = (x.to_owned(), dy.to_owned(), Axis(0));
+        assert_eq!(x.softmax(first), soft, "softmax {what}");
+        assert_eq!(x.log_softmax(first), log, "log_softmax {what}");
+        assert_eq!(x.logsumexp(first)[()], sum, "logsumexp {what}");
+        let soft = softmax_backward(&soft.to_owned(), &dy, first);
+        assert_eq!(soft, dx, "gradient of softmax {what}");
+        let log = log_softmax_backward(&log.to_owned(), &dy, first);
+        assert_eq!(log, dlog, "gradient of log_softmax {what}");
+    }
+    let mut y = x.to_owned();
+    y.softmax_inplace(axis);
+    assert_eq!(y, soft, "softmax in place {what}");
+    let mut y = Array4::zeros(x.raw_dim());
+    x.log_softmax_assign_into(axis, &mut y);
+    assert_eq!(y, log, "log_softmax into a buffer {what}");
+    let (mut a, mut b) = (dy.to_owned(), dy.to_owned());
+    softmax_backward_inplace(&soft, &mut a, axis);
+    log_softmax_backward_inplace(&log, &mut b, axis);
+    assert_eq!((a, b), (dx, dlog), "gradients in place {what}");
+}
+
+#[test]
+fn planes_of_columns_have_the_bits_of_lanes() {
+    let shapes = [[3, 20, 7, 11], [1, 70, 5, 13], [40, 3, 1, 17], [5, 2, 3, 1], [2, 21, 60, 60]];
+    planes::<f32>(&shapes);
+    planes::<f64>(&shapes);
+    for level in Level::available() {
+        with_level(level, || planes::<f32>(&shapes[..3]));
+        with_level(level, || planes::<f64>(&shapes[..3]));
     }
 }

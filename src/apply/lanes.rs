@@ -6,7 +6,7 @@
 mod planes;
 
 use ndarray::{ArrayBase, ArrayView, ArrayView1, ArrayView2, ArrayViewMut, ArrayViewMut1};
-use ndarray::{Axis, Dimension, Ix2, RawData};
+use ndarray::{ArrayViewMut2, Axis, Dimension, Ix2, RawData};
 
 use super::parallel::{self, Tasks, singles};
 use super::tiles::{Columns, TILE, columns, read_tile, short, write_tile};
@@ -40,8 +40,18 @@ pub trait Reduce<A, B>: Sync {
     fn columns(&self, x: &ArrayView2<'_, A>, stat: ArrayViewMut1<'_, B>) -> bool;
 }
 
-/// A faster way for lanes of so many elements, one after the other in the input, the second input and the output.
-pub(crate) type Pairs<A> = fn(&[A], &[A], &mut [A], usize);
+/// A faster way from two inputs to an output.
+#[derive(Clone, Copy)]
+pub struct Pairs<A> {
+    /// Of lanes of so many elements, one after the other in all of them.
+    pub(crate) rows: fn(&[A], &[A], &mut [A], usize),
+    /// Of columns, which are rows of memory side by side; the output is the first input where there is none. Returns
+    /// whether this was done.
+    pub(crate) columns: OfColumns<A>,
+}
+
+type OfColumns<A> =
+    fn(Option<&ArrayView2<'_, A>>, &ArrayView2<'_, A>, &mut ArrayViewMut2<'_, A>) -> bool;
 
 /// The arrays of a walk, all of one shape but for `stat`, whose axis has length 1.
 pub(crate) struct Walk<'a, A, B, D> {
@@ -224,6 +234,11 @@ impl<'a, A: Element, B: Send, D: Dimension> Walk<'a, A, B, D> {
         {
             return columns(f, x, out.view_mut());
         }
+        if let (Some(f), Some(other), Some(out)) = (self.pairs, &other, &mut out)
+            && (f.columns)(x.as_ref(), other, out)
+        {
+            return;
+        }
         let mut stat = plane(self.stat, axis, unit);
         if let (Some(f), Some(x)) = (self.reduce, &x)
             && f.columns(x, stat.row_mut(0))
@@ -277,7 +292,7 @@ impl<'a, A: Element, B: Send, D: Dimension> Walk<'a, A, B, D> {
         let len = out.len() / count;
         match x {
             Some(None) => return false,
-            Some(Some(x)) => f(x, other, out, len),
+            Some(Some(x)) => (f.rows)(x, other, out, len),
             None if len == 0 => (),
             None => {
                 // What is overwritten is copied, in parts that stay in the first-level cache.
@@ -286,7 +301,7 @@ impl<'a, A: Element, B: Send, D: Dimension> Walk<'a, A, B, D> {
                 for (other, out) in other.chunks(size).zip(out.chunks_mut(size)) {
                     copy.clear();
                     copy.extend_from_slice(out);
-                    f(&copy, other, out, len);
+                    (f.rows)(&copy, other, out, len);
                 }
             }
         }

@@ -1,15 +1,15 @@
 //! Gradients of softmax and its logarithm, from their outputs.
 
 use fearless_simd::Simd;
-use ndarray::{Array, ArrayRef, Axis, Dimension};
+use ndarray::{Array, ArrayRef, ArrayView2, ArrayViewMut2, Axis, Dimension};
 
 use super::along::{pairs, update_pairs};
 use super::max::{load_padded, store_part};
 use super::sum::first;
-use super::total::{Total, single};
-use crate::apply::{self, Strand};
+use super::total::{Total, WIDEST, single};
+use crate::apply::{self, Pairs, Strand};
 use crate::element::Element;
-use crate::lane::{Doubles, Job, Kernel, Lane, LaneIo, run};
+use crate::lane::{Job, Kernel, Lane, LaneIo, run, run_fused};
 use crate::math::{self, Pair};
 
 /// The gradient of a loss with respect to the input of softmax, from its output `y` and the
@@ -41,7 +41,7 @@ pub fn softmax_backward<A: Element, D: Dimension>(
 ) -> Array<A, D> {
     apply::assert_axis(axis, y.ndim());
     apply::assert_same_shape("upstream gradient", dy.shape(), "output", y.shape());
-    pairs(axis, dy, y, &lane::<A>, A::softmax_gradients)
+    pairs(axis, dy, y, &lane::<A>, A::SOFTMAX_GRADIENTS)
 }
 
 /// [`softmax_backward`], overwriting `dy` with the result.
@@ -65,7 +65,7 @@ pub fn softmax_backward_inplace<A: Element, D: Dimension>(
 ) {
     apply::assert_axis(axis, y.ndim());
     apply::assert_same_shape("upstream gradient", dy.shape(), "output", y.shape());
-    update_pairs(axis, dy, y, &lane::<A>, A::softmax_gradients);
+    update_pairs(axis, dy, y, &lane::<A>, A::SOFTMAX_GRADIENTS);
 }
 
 /// The gradient of a loss with respect to the input of log-softmax, from its output `y` and the
@@ -95,7 +95,7 @@ pub fn log_softmax_backward<A: Element, D: Dimension>(
 ) -> Array<A, D> {
     apply::assert_axis(axis, y.ndim());
     apply::assert_same_shape("upstream gradient", dy.shape(), "output", y.shape());
-    pairs(axis, dy, y, &log_lane::<A>, A::log_softmax_gradients)
+    pairs(axis, dy, y, &log_lane::<A>, A::LOG_SOFTMAX_GRADIENTS)
 }
 
 /// [`log_softmax_backward`], overwriting `dy` with the result.
@@ -119,7 +119,7 @@ pub fn log_softmax_backward_inplace<A: Element, D: Dimension>(
 ) {
     apply::assert_axis(axis, y.ndim());
     apply::assert_same_shape("upstream gradient", dy.shape(), "output", y.shape());
-    update_pairs(axis, dy, y, &log_lane::<A>, A::log_softmax_gradients);
+    update_pairs(axis, dy, y, &log_lane::<A>, A::LOG_SOFTMAX_GRADIENTS);
 }
 
 /// The same for a SIMD level.
@@ -154,14 +154,13 @@ impl<A: Element, const LOG: bool> Kernel for Gradients<'_, A, LOG> {
             }
             let first = Pair::sum(sum.first.high, sum.first.low);
             let sum = Total { first, ..sum }.fold::<A>();
-            let high = Doubles::<S>::fill(simd, sum.high);
-            let low = Doubles::<S>::fill(simd, sum.low);
+            let sum = Total::fill(simd, sum);
             for ((y, dy), out) in vectors.zip(out[..len].chunks_exact_mut(A::WIDTH)) {
                 let (y, dy) = (A::Lanes::<S>::load(simd, y), A::Lanes::<S>::load(simd, dy));
-                gradient::<S, _, LOG>(y, dy, high, low).store(out);
+                gradient::<S, _, LOG>(y, dy, sum).store(out);
             }
             if tail > 0 {
-                let last = gradient::<S, _, LOG>(y_tail, dy_tail, high, low);
+                let last = gradient::<S, _, LOG>(y_tail, dy_tail, sum);
                 match out.get_mut(len - tail..len - tail + A::WIDTH) {
                     Some(out) => last.store(out),
                     None => store_part::<S, A>(last, &mut out[len - tail..len]),
@@ -213,33 +212,147 @@ fn plus<S: Simd, A: Element, const LOG: bool>(
 
 /// `y (dy − sum)`, or `dy − eʸ sum`.
 #[inline(always)]
-fn gradient<S: Simd, V: LaneIo<S>, const LOG: bool>(
-    y: V,
-    dy: V,
-    high: Doubles<S>,
-    low: Doubles<S>,
-) -> V {
+fn gradient<S: Simd, V: LaneIo<S>, const LOG: bool>(y: V, dy: V, sum: Total<S>) -> V {
     let y = if LOG { exp(y) } else { y };
     let ((y, y_rest), (dy, dy_rest)) = (y.widen(), dy.widen());
     if LOG {
-        let sum = high + low;
-        return V::narrow(y.neg_mul_add(sum, dy), y_rest.neg_mul_add(sum, dy_rest));
+        let (first, rest) = (sum.first.high + sum.first.low, sum.rest.high + sum.rest.low);
+        return V::narrow(y.neg_mul_add(first, dy), y_rest.neg_mul_add(rest, dy_rest));
     }
-    V::narrow(y * ((dy - high) - low), y_rest * ((dy_rest - high) - low))
+    let Total { first, rest } = sum;
+    let (first, rest) = ((dy - first.high) - first.low, (dy_rest - rest.high) - rest.low);
+    V::narrow(y * first, y_rest * rest)
 }
 
 fn lane<A: Element>(strand: Strand<'_, A, ()>) {
-    A::softmax_gradients(strand.x, strand.other, strand.out, strand.out.len());
+    (A::SOFTMAX_GRADIENTS.rows)(strand.x, strand.other, strand.out, strand.out.len());
 }
 
 fn log_lane<A: Element>(strand: Strand<'_, A, ()>) {
-    A::log_softmax_gradients(strand.x, strand.other, strand.out, strand.out.len());
+    (A::LOG_SOFTMAX_GRADIENTS.rows)(strand.x, strand.other, strand.out, strand.out.len());
 }
 
 /// The gradients of lanes of `len` elements, one after the other.
-pub(super) fn gradients<A: Element, const LOG: bool>(dy: &[A], y: &[A], out: &mut [A], len: usize) {
+fn gradients<A: Element, const LOG: bool>(dy: &[A], y: &[A], out: &mut [A], len: usize) {
     if len > 0 {
         run(Job::new(), Gradients::<A, LOG> { y, dy, out, len });
+    }
+}
+
+/// [`gradients`], and the same of columns.
+pub(super) const fn pairs_of<A: Element, const LOG: bool>() -> Pairs<A> {
+    Pairs { rows: gradients::<A, LOG>, columns: columns::<A, LOG> }
+}
+
+/// The gradients of columns whose rows are runs of memory; returns whether they are.
+fn columns<A: Element, const LOG: bool>(
+    dy: Option<&ArrayView2<'_, A>>,
+    y: &ArrayView2<'_, A>,
+    out: &mut ArrayViewMut2<'_, A>,
+) -> bool {
+    let job = Job::new();
+    if !job.is_fused() {
+        return false;
+    }
+    fn rows<'a, A>(x: &'a ArrayView2<'_, A>) -> Option<Vec<&'a [A]>> {
+        x.outer_iter().map(|row| row.to_slice()).collect()
+    }
+    let dy = match dy.map(rows) {
+        Some(None) => return false,
+        Some(dy) => dy,
+        None => None,
+    };
+    let outs: Option<Vec<_>> = out.outer_iter_mut().map(|row| row.into_slice()).collect();
+    let (Some(y), Some(mut out)) = (rows(y), outs) else {
+        return false;
+    };
+    run_fused(job, Columns::<A, LOG> { y: &y, dy: dy.as_deref(), out: &mut out });
+    true
+}
+
+/// Vectors of columns that go together: a few cache lines of each row.
+const TOGETHER: usize = 4;
+
+/// Rows of columns of gradients.
+struct Columns<'a, 'b, A, const LOG: bool> {
+    y: &'b [&'a [A]],
+    /// The old elements of the output where there are none.
+    dy: Option<&'b [&'a [A]]>,
+    out: &'b mut [&'a mut [A]],
+}
+
+impl<A: Element, const LOG: bool> Kernel for Columns<'_, '_, A, LOG> {
+    type Output = ();
+    #[inline(always)]
+    fn run<S: Simd>(mut self, simd: S) {
+        let mut at = 0;
+        while at < self.out.first().map_or(0, |row| row.len()) {
+            let whole = (self.out[0].len() - at) / A::WIDTH;
+            if whole >= TOGETHER {
+                self.strip::<S, TOGETHER>(simd, at);
+                at += TOGETHER * A::WIDTH;
+            } else {
+                self.strip::<S, 1>(simd, at);
+                at += A::WIDTH;
+            }
+        }
+    }
+}
+
+impl<A: Element, const LOG: bool> Columns<'_, '_, A, LOG> {
+    /// So many vectors of columns from this one on; the last may be a part of one.
+    #[inline(always)]
+    fn strip<S: Simd, const N: usize>(&mut self, simd: S, at: usize) {
+        let Self { y, dy, out } = self;
+        let place = at..(at + N * A::WIDTH).min(out[0].len());
+        // Accumulator `j` of each lane, as in rows.
+        let mut totals = [[Total::zero(simd); N]; WIDEST];
+        for (j, totals) in totals[..A::WIDTH].iter_mut().enumerate() {
+            for i in (j..y.len()).step_by(A::WIDTH) {
+                let dy = dy.map_or(&*out[i], |dy| dy[i]);
+                let (y, dy) = (y[i][place.clone()].chunks(A::WIDTH), &dy[place.clone()]);
+                for ((total, y), dy) in totals.iter_mut().zip(y).zip(dy.chunks(A::WIDTH)) {
+                    *total = plus::<S, A, LOG>(*total, part(simd, y), part(simd, dy));
+                }
+            }
+            for total in totals {
+                total.first = Pair::sum(total.first.high, total.first.low);
+            }
+        }
+        let mut half = A::WIDTH / 2;
+        while half > 0 {
+            let (low, high) = totals.split_at_mut(half);
+            for (total, &other) in low.iter_mut().flatten().zip(high.iter().flatten()) {
+                *total = total.plus::<A>(other);
+            }
+            half /= 2;
+        }
+        for (i, y) in y.iter().enumerate() {
+            let out = out[i][place.clone()].chunks_mut(A::WIDTH);
+            let y = y[place.clone()].chunks(A::WIDTH);
+            for (v, ((out, y), &sum)) in out.zip(y).zip(&totals[0]).enumerate() {
+                let dy = match dy {
+                    Some(dy) => part(simd, &dy[i][at + v * A::WIDTH..][..out.len()]),
+                    None => part(simd, out),
+                };
+                let dx = gradient::<S, _, LOG>(part(simd, y), dy, sum);
+                if out.len() == A::WIDTH {
+                    dx.store(out);
+                } else {
+                    store_part::<S, A>(dx, out);
+                }
+            }
+        }
+    }
+}
+
+/// A vector, or what there is of one.
+#[inline(always)]
+fn part<S: Simd, A: Element>(simd: S, x: &[A]) -> A::Lanes<S> {
+    if x.len() == A::WIDTH {
+        A::Lanes::<S>::load(simd, x)
+    } else {
+        load_padded::<S, A>(simd, x, A::zero())
     }
 }
 

@@ -5,7 +5,7 @@ use super::input::{Plain, Scale};
 use super::rows::is_far;
 use super::strips::is_near;
 use super::{SoftmaxStats, backward, columns, lane, logsumexp, masked};
-use crate::apply::{Columns, Reduce};
+use crate::apply::{Columns, Pairs, Reduce};
 use crate::element::Element;
 use crate::lane::Job;
 
@@ -23,11 +23,11 @@ pub trait SoftmaxLoops: Sized {
     fn logsumexp_of_many(many: &logsumexp::Many) -> &dyn Reduce<Self, Self>;
     #[doc(hidden)]
     fn softmax_stats(x: &[Self]) -> SoftmaxStats<Self>;
-    /// The gradients of lanes of so many elements, one after the other, from those of their softmax and that itself.
+    /// The gradients of lanes from those of their softmax and that itself.
     #[doc(hidden)]
-    fn softmax_gradients(dy: &[Self], y: &[Self], out: &mut [Self], len: usize);
+    const SOFTMAX_GRADIENTS: Pairs<Self>;
     #[doc(hidden)]
-    fn log_softmax_gradients(dy: &[Self], y: &[Self], out: &mut [Self], len: usize);
+    const LOG_SOFTMAX_GRADIENTS: Pairs<Self>;
     /// `x`, or `out` where there is none, into `out` where the mask is true, `hidden` elsewhere.
     #[doc(hidden)]
     fn choose(x: Option<&[Self]>, mask: &[bool], out: &mut [Self], hidden: Self);
@@ -81,17 +81,8 @@ macro_rules! loops {
                 fn softmax_stats(x: &[$elem]) -> SoftmaxStats<$elem> {
                     logsumexp::counted(x)
                 }
-                fn softmax_gradients(dy: &[$elem], y: &[$elem], out: &mut [$elem], len: usize) {
-                    backward::gradients::<$elem, false>(dy, y, out, len);
-                }
-                fn log_softmax_gradients(
-                    dy: &[$elem],
-                    y: &[$elem],
-                    out: &mut [$elem],
-                    len: usize,
-                ) {
-                    backward::gradients::<$elem, true>(dy, y, out, len);
-                }
+                const SOFTMAX_GRADIENTS: Pairs<$elem> = backward::pairs_of::<$elem, false>();
+                const LOG_SOFTMAX_GRADIENTS: Pairs<$elem> = backward::pairs_of::<$elem, true>();
                 fn choose(x: Option<&[$elem]>, mask: &[bool], out: &mut [$elem], hidden: $elem) {
                     masked::choose(x, mask, out, hidden);
                 }

@@ -43,12 +43,12 @@ impl<'a, A: Element, B: Send, D: Dimension> Walk<'a, A, B, D> {
 
     /// Planes that stand one after the other, where there is a faster way for them; returns whether that was done.
     pub(super) fn planes(&mut self, axis: Axis) -> bool {
-        let (Some(f), Some(out)) = (self.tile, &mut self.out) else {
+        let Some(out) = &mut self.out else {
             return false;
         };
         let (len, ndim) = (out.len_of(axis), out.ndim());
         let width: usize = out.shape()[axis.index() + 1..].iter().product();
-        if ndim < 3 || width < 2 || !f.takes(len) {
+        if ndim < 3 || width < 2 || self.tile.is_some_and(|f| !f.takes(len)) {
             return false;
         }
         let x = match self.x.as_ref().map(|x| x.to_slice()) {
@@ -56,15 +56,28 @@ impl<'a, A: Element, B: Send, D: Dimension> Walk<'a, A, B, D> {
             Some(x) => x,
             None => None,
         };
+        let other = self.other.as_ref().and_then(|other| other.to_slice());
         let Some(out) = out.as_slice_mut() else {
             return false;
         };
         const FITS: &str = "a plane is as long as its rows";
         let shape = (len, width);
         for (i, out) in out.chunks_exact_mut((len * width).max(1)).enumerate() {
-            let x = x.map(|x| &x[i * out.len()..(i + 1) * out.len()]);
-            let x = x.map(|x| ArrayView2::from_shape(shape, x).expect(FITS));
-            columns(f, x, ArrayViewMut2::from_shape(shape, out).expect(FITS));
+            let plane = |x: &'a [A]| {
+                let x = &x[i * len * width..(i + 1) * len * width];
+                ArrayView2::from_shape(shape, x).expect(FITS)
+            };
+            let x = x.map(plane);
+            let mut out = ArrayViewMut2::from_shape(shape, out).expect(FITS);
+            match (self.tile, self.pairs, other) {
+                (Some(f), ..) => columns(f, x, out),
+                (None, Some(f), Some(other)) => {
+                    if !(f.columns)(x.as_ref(), &plane(other), &mut out) {
+                        return false;
+                    }
+                }
+                _ => return false,
+            }
         }
         true
     }
