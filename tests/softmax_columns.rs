@@ -166,6 +166,11 @@ fn planes<A: Element>(shapes: &[[usize; 4]]) {
                 along(x, dy, axis);
             }
         }
+        // A part of an axis in the middle: rows that go on behind it, but not over it.
+        let part = s![.., ..shape[1].div_ceil(2), .., ..];
+        for axis in (0..4).map(Axis) {
+            along(x.slice(part), dy.slice(part), axis);
+        }
     }
 }
 

@@ -87,10 +87,7 @@ struct Scratch<A> {
 impl<'a, A: Element, B: Send, D: Dimension> Walk<'a, A, B, D> {
     /// Calls `f` for every lane along `axis`, on several threads where the work is large.
     pub(crate) fn run(self, axis: Axis, cost: Cost, f: &(impl Fn(Strand<'_, A, B>) + Sync)) {
-        if self.stat.ndim() > 2 && axis.index() + 1 < self.stat.ndim() && self.is_standard() {
-            return self.in_three(axis).shared(Axis(1), cost, f);
-        }
-        self.shared(axis, cost, f);
+        self.merged(axis).shared(axis, cost, f);
     }
 
     fn shared(self, axis: Axis, cost: Cost, f: &(impl Fn(Strand<'_, A, B>) + Sync)) {
@@ -208,16 +205,10 @@ impl<'a, A: Element, B: Send, D: Dimension> Walk<'a, A, B, D> {
         if self.planes(axis) {
             return;
         }
-        let (shape, strides) = match (&self.x, &self.out) {
-            (Some(x), _) => (x.shape(), x.strides()),
-            (None, Some(out)) => (out.shape(), out.strides()),
-            (None, None) => return self.lanes(axis, f),
+        let Some(unit) = self.unit(axis) else {
+            return self.lanes(axis, f);
         };
-        let unit = (0..shape.len()).find(|&unit| strides[unit] == 1 && shape[unit] > 1);
-        let unit = match unit {
-            Some(unit) if unit != axis.index() => unit,
-            _ => return self.lanes(axis, f),
-        };
+        let shape = self.stat.shape();
         let outer = (0..shape.len())
             .find(|&outer| outer != axis.index() && outer != unit && shape[outer] > 1);
         if let Some(outer) = outer {

@@ -1,44 +1,62 @@
-//! Arrays in one run of memory: the axes before and behind the one that is walked are one axis each, and planes of lanes
-//! side by side follow one another.
+//! Planes of lanes side by side: as wide as they can be, and one after the other.
 
-use ndarray::{ArrayView, ArrayView2, ArrayViewMut2, Axis, Dimension, Ix3};
+use ndarray::{ArrayView, ArrayView2, ArrayViewMut2, Axis, Dimension};
 
 use super::Walk;
 use crate::apply::tiles::columns;
 use crate::element::Element;
 
 impl<'a, A: Element, B: Send, D: Dimension> Walk<'a, A, B, D> {
-    /// Whether all arrays are runs of memory in the order of their axes.
-    pub(super) fn is_standard(&self) -> bool {
-        let standard =
-            |x: &Option<ArrayView<'_, A, D>>| x.as_ref().is_none_or(|x| x.is_standard_layout());
-        standard(&self.x)
-            && standard(&self.other)
-            && self.out.as_ref().is_none_or(|out| out.is_standard_layout())
-            && self.stat.is_standard_layout()
+    /// The axis, other than this one, along which the elements of the first array stand side by side.
+    pub(super) fn unit(&self, axis: Axis) -> Option<usize> {
+        let (shape, strides) = match (&self.x, &self.out) {
+            (Some(x), _) => (x.shape(), x.strides()),
+            (None, Some(out)) => (out.shape(), out.strides()),
+            (None, None) => return None,
+        };
+        let unit = (0..shape.len()).find(|&unit| strides[unit] == 1 && shape[unit] > 1)?;
+        (unit != axis.index()).then_some(unit)
     }
 
-    /// The same arrays with all axes before this one as one, and all behind it: planes as wide as they can be.
-    pub(super) fn in_three(self, axis: Axis) -> Walk<'a, A, B, Ix3> {
-        const SAME: &str = "a standard layout keeps its elements";
-        let (before, behind) = self.stat.shape().split_at(axis.index());
-        let (before, behind) = (before.iter().product(), behind.iter().product());
-        let three = |x: ArrayView<'a, A, D>| {
-            let shape = (before, x.len_of(axis), behind);
-            x.into_shape_with_order(shape).expect(SAME)
-        };
-        Walk {
-            x: self.x.map(three),
-            other: self.other.map(three),
-            out: self.out.map(|out| {
-                let shape = (before, out.len_of(axis), behind);
-                out.into_shape_with_order(shape).expect(SAME)
-            }),
-            stat: self.stat.into_shape_with_order((before, 1, behind)).expect(SAME),
-            tile: self.tile,
-            reduce: self.reduce,
-            pairs: self.pairs,
+    /// The same arrays with all axes in one that go on, in each of them, where the elements side by side end: planes as
+    /// wide as they can be.
+    pub(super) fn merged(mut self, axis: Axis) -> Self {
+        let ndim = self.stat.ndim();
+        if ndim < 3 {
+            return self;
         }
+        let Some(unit) = self.unit(axis) else {
+            return self;
+        };
+        let goes_on = |walk: &Self, outer: usize| {
+            let on = |shape: &[usize], strides: &[isize]| {
+                strides[outer] == shape[unit] as isize * strides[unit]
+            };
+            let of_view = |x: &Option<ArrayView<'_, A, D>>| {
+                x.as_ref().is_none_or(|x| on(x.shape(), x.strides()))
+            };
+            let stat = on(walk.stat.shape(), walk.stat.strides());
+            let out = walk.out.as_ref().is_none_or(|out| on(out.shape(), out.strides()));
+            outer != axis.index()
+                && outer != unit
+                && stat
+                && out
+                && walk.stat.shape()[outer] > 1
+                && of_view(&walk.x)
+                && of_view(&walk.other)
+        };
+        while let Some(outer) = (0..ndim).find(|&outer| goes_on(&self, outer)) {
+            let (outer, unit) = (Axis(outer), Axis(unit));
+            let mut all = self.stat.merge_axes(outer, unit);
+            for x in self.x.iter_mut().chain(&mut self.other) {
+                all &= x.merge_axes(outer, unit);
+            }
+            if let Some(out) = &mut self.out {
+                all &= out.merge_axes(outer, unit);
+            }
+            assert!(all, "the axes go on in all arrays");
+        }
+        self
     }
 
     /// Planes that stand one after the other, where there is a faster way for them; returns whether that was done.
