@@ -18,9 +18,9 @@ use crate::lane::{Job, Kernel, Lane, LaneIo, run_fused};
 
 /// Elements of the longest columns.
 const LONGEST: usize = 512;
-/// Bytes of columns times elements of one, at most, for `f32` and `f64`: two and a half times the time of whole rows was
-/// measured for 4096 × 1000, from 0.6 to 0.9 of it within these limits (Intel Xeon).
-const LARGEST: (usize, usize) = (1 << 30, 1 << 28);
+/// Bytes of columns times elements of one, at most, for `f32` and `f64`: 4096 × 1000 takes more than twice the time of whole
+/// rows, columns within these limits 0.2 to 1.0 of it (Intel Xeon).
+const LARGEST: (usize, usize) = (1 << 30, 1 << 26);
 /// Bytes of an array that columns are gathered from. What comes from memory is better read as whole rows,
 const NEAR: usize = 4 << 20;
 /// unless all columns take few bytes,
