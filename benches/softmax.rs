@@ -104,6 +104,25 @@ fn in_place<A: Element>(c: &mut Criterion) {
     }
 }
 
+/// Lanes along the second axis of images, channels last but two.
+fn channels<A: Element>(c: &mut Criterion) {
+    let mut rng = StdRng::seed_from_u64(5);
+    let axis = Axis(1);
+    for shape in [[8, 21, 128, 128], [64, 256, 14, 14], [1024, 10, 4, 8]] {
+        let x = Array::from_shape_simple_fn(shape, || A::from_f64(rng.random_range(-8.0..8.0)));
+        let y = x.softmax(axis);
+        let mut out = x.clone();
+        let mut group = c.benchmark_group(format!("channels {} {shape:?}", A::NAME));
+        group.throughput(Throughput::Elements(x.len() as u64)).sample_size(10);
+        group.bench_function("softmax", |b| {
+            b.iter(|| black_box(&x).softmax_assign_into(axis, &mut out));
+        });
+        group.bench_function("logsumexp", |b| b.iter(|| black_box(&x).logsumexp(axis)));
+        group.bench_function("gradient", |b| b.iter(|| softmax_backward(&y, black_box(&x), axis)));
+        group.finish();
+    }
+}
+
 criterion_group!(
     benches,
     shapes::<f32>,
@@ -113,6 +132,8 @@ criterion_group!(
     few::<f32>,
     few::<f64>,
     in_place::<f32>,
-    in_place::<f64>
+    in_place::<f64>,
+    channels::<f32>,
+    channels::<f64>
 );
 criterion_main!(benches);
