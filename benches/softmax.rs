@@ -104,7 +104,7 @@ fn in_place<A: Element>(c: &mut Criterion) {
     }
 }
 
-/// Lanes along the second axis of images, channels last but two.
+/// Images along their channels.
 fn channels<A: Element>(c: &mut Criterion) {
     let mut rng = StdRng::seed_from_u64(5);
     let axis = Axis(1);

@@ -18,9 +18,9 @@ use crate::lane::{Job, Kernel, Lane, LaneIo, run_fused};
 
 /// Elements of the longest columns.
 const LONGEST: usize = 512;
-/// Bytes of columns times the square of the elements of one, at most, for `f32` and `f64`: 4096 × 1000 takes more than twice
-/// the time of whole rows, columns within these limits 0.2 to 1.0 of it (Intel Xeon).
-const LARGEST: (u64, u64) = (1 << 38, 1 << 34);
+/// Bytes of columns times the cube of the elements of one, at most, for `f32` and `f64`: 256 × 4096 and 512 × 256 take 0.9 of
+/// the time of whole rows, 500 × 500 and 384 × 1024, which are beyond, would take 1.1 to 1.2 (Intel Xeon).
+const LARGEST: (u64, u64) = (1 << 46, 1 << 40);
 /// Bytes of an array that columns are gathered from. What comes from memory is better read as whole rows,
 const NEAR: usize = 4 << 20;
 /// unless all columns take few bytes,
@@ -41,7 +41,7 @@ pub(super) fn are_better<A: Element>(near: bool, (len, columns): (usize, usize))
     let largest = if single::<A>() { LARGEST.0 } else { LARGEST.1 };
     columns >= A::WIDTH
         && len <= LONGEST
-        && (bytes as u64).saturating_mul((len * len) as u64) <= largest
+        && (bytes as u64).saturating_mul((len as u64).pow(3)) <= largest
         && (near || bytes <= SMALL || len <= FEW)
 }
 
