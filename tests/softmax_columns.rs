@@ -134,6 +134,35 @@ fn the_width_of_an_array_does_not_matter() {
     }
 }
 
+/// Columns of a few dozen to some hundred elements that come from memory, whole vectors of them and not.
+#[test]
+fn short_columns_from_memory_have_the_bits_of_lanes() {
+    let mut rng = StdRng::seed_from_u64(11);
+    for (index, (rows, count)) in
+        [(33, 33_000), (64, 16_400), (100, 10_516), (192, 5_504), (256, 4_113)]
+            .into_iter()
+            .enumerate()
+    {
+        check::<f32>(rows, count, index % KINDS, &mut rng);
+        check::<f64>(rows, count, (index + 5) % KINDS, &mut rng);
+    }
+    for kind in 0..KINDS {
+        check::<f32>(64, 16_400, kind, &mut rng);
+    }
+    let x = columns::<f32>(70, 16_000, 6, &mut rng);
+    let double = x.mapv(f64::from);
+    let (soft, log) = (x.softmax(Axis(0)), x.log_softmax(Axis(0)));
+    let of_double = double.log_softmax(Axis(0));
+    for level in Level::available() {
+        with_level(level, || {
+            assert_same(x.softmax(Axis(0)).view(), soft.view(), &format!("{level:?}"));
+            assert_same(x.log_softmax(Axis(0)).view(), log.view(), &format!("{level:?}, log"));
+            let got = double.log_softmax(Axis(0));
+            assert_same(got.view(), of_double.view(), &format!("{level:?}, log, f64"));
+        });
+    }
+}
+
 /// Rows in turn to threads, and chunks; some lanes are shifted, counted, dominated or far below the rest in a chunk.
 #[test]
 fn threads_that_share_columns_give_the_same_bits() {
@@ -141,7 +170,7 @@ fn threads_that_share_columns_give_the_same_bits() {
     for threads in [2, 3, 8] {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
         let shapes = [(1100, 300), (4166, 130), (9000, 33), (5000, 64), (8193, 70)];
-        for (rows, count) in shapes.into_iter().chain([(40, 5001), (300, 900)]) {
+        for (rows, count) in shapes.into_iter().chain([(40, 5001), (300, 900), (50, 22_000)]) {
             let kind = rng.random_range(0..KINDS);
             pool.install(|| check::<f32>(rows, count, kind, &mut rng));
             pool.install(|| check::<f64>(rows, count, kind, &mut rng));

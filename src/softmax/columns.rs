@@ -8,7 +8,7 @@ use super::input::Input;
 use super::lane::{difference, log_softmax, softmax};
 use super::rows::Rows;
 use super::stream::{shares, stream, width};
-use super::strips::{are_better, strips};
+use super::strips::{Way, strips};
 use super::sum::{chunk, each};
 use super::tile::{Groups, logarithms, quotients};
 use super::total::WIDEST;
@@ -28,12 +28,12 @@ pub(super) struct Along<I, const LOG: bool> {
 }
 
 impl<I, const LOG: bool> Along<I, LOG> {
-    /// Whether columns are read in strips.
-    fn in_strips<A: Element>(&self, shape: (usize, usize)) -> bool
+    /// How columns are copied, where that is better than to read whole rows.
+    fn way<A: Element>(&self, shape: (usize, usize)) -> Option<Way>
     where
         I: Input<A>,
     {
-        I::PLAIN && self.job.is_fused() && are_better::<A>(self.near, shape)
+        if I::PLAIN && self.job.is_fused() { Way::of::<A>(self.near, shape) } else { None }
     }
 }
 
@@ -78,19 +78,19 @@ impl<A: Element, I: Input<A>, const LOG: bool> Columns<A> for Along<I, LOG> {
     }
 
     fn width(&self, shape: (usize, usize)) -> usize {
-        if self.in_strips(shape) { shape.1 } else { width::<A>(shape.0) }
+        if self.way(shape).is_some() { shape.1 } else { width::<A>(shape.0) }
     }
 
     fn shares(&self, rows: usize, columns: usize) -> bool {
         I::PLAIN
             && self.job.is_fused()
-            && !self.in_strips((rows, columns))
+            && self.way((rows, columns)).is_none()
             && shares::<A>(rows, columns)
     }
 
     fn stream(&self, x: Option<&ArrayView2<'_, A>>, out: &mut ArrayViewMut2<'_, A>) -> bool {
-        if self.in_strips(out.dim()) {
-            return strips::<A, LOG>(self.job, x, out);
+        if let Some(way) = self.way(out.dim()) {
+            return strips::<A, LOG>(self.job, way, x, out);
         }
         I::PLAIN && stream::<A, LOG>(self.job, x, out)
     }
@@ -212,10 +212,10 @@ impl<A: Element, I: Input<A>, const LOG: bool> Kernel for Factors<'_, A, I, LOG>
         let Self { input, group, top } = self;
         let top = A::Lanes::<S>::load(simd, &top[..A::WIDTH]);
         if LOG {
-            let log = logarithms::<S, A, I>(simd, input, group, top);
+            let log = logarithms::<S, A, I>(simd, input, group, top, &mut ());
             return [each::<S, A>(top), each::<S, A>(log)];
         }
-        let inverse = quotients::<S, A, I>(simd, input, group, top);
+        let inverse = quotients::<S, A, I>(simd, input, group, top, &mut ());
         [each::<S, A>(inverse.0), each::<S, A>(inverse.1)]
     }
 }

@@ -37,6 +37,7 @@
 
 mod along;
 mod backward;
+mod belt;
 mod chunk;
 mod columns;
 mod compiled;

@@ -7,10 +7,11 @@
 use fearless_simd::Simd;
 use ndarray::{ArrayView2, ArrayViewMut2};
 
+use super::belt::Belt;
 use super::finish::quotient;
 use super::input::Plain;
 use super::lane::difference;
-use super::tile::{logarithms, quotients};
+use super::tile::{Beside, logarithms, quotients};
 use super::total::single;
 use crate::apply::{GROUPS, LINE};
 use crate::element::Element;
@@ -18,15 +19,20 @@ use crate::lane::{Job, Kernel, Lane, LaneIo, run_fused};
 
 /// Elements of the longest columns.
 const LONGEST: usize = 512;
-/// Bytes of columns times the cube of the elements of one, at most, for `f32` and `f64`: 256 × 4096 and 512 × 256 take 0.9 of
-/// the time of whole rows, 500 × 500 and 384 × 1024, which are beyond, would take 1.1 to 1.2 (Intel Xeon).
-const LARGEST: (u64, u64) = (1 << 46, 1 << 40);
-/// Bytes of an array that columns are gathered from. What comes from memory is better read as whole rows,
+/// Bytes of columns near by times the cube of the elements of one, at most: 256 × 4096 and 512 × 256 take 0.9 of the time
+/// of whole rows, 500 × 500 and 384 × 1024, which are beyond, would take 1.1 to 1.2 (Intel Xeon). Elements of the longest
+/// columns on a belt: 256 × 32768 take 0.8 to 1.0, 512 × 8192 would take 1.1.
+const LARGEST: (u64, usize) = (1 << 46, 256);
+/// The same for `f64`.
+const LARGEST_DOUBLE: (u64, usize) = (1 << 40, 192);
+/// Bytes of an array that strips are gathered from. What comes from memory goes over a belt,
 const NEAR: usize = 4 << 20;
 /// unless all columns take few bytes,
 const SMALL: usize = 64 << 10;
 /// or have so few elements.
 const FEW: usize = 32;
+/// Bytes of the shortest rows for a belt: columns of images of 32 × 32 take 0.9 to 1.0 of the time of whole rows.
+const ROW: usize = 4 << 10;
 /// Bytes of the copies of columns that go together.
 const CELLS: usize = 64 << 10;
 
@@ -35,20 +41,36 @@ pub(super) fn is_near<A>(elements: usize) -> bool {
     elements * size_of::<A>() <= NEAR
 }
 
-/// Whether [`strips`] are the better way to read these columns, of an array that [`is_near`] or not.
-pub(super) fn are_better<A: Element>(near: bool, (len, columns): (usize, usize)) -> bool {
-    let bytes = len * columns * size_of::<A>();
-    let largest = if single::<A>() { LARGEST.0 } else { LARGEST.1 };
-    columns >= A::WIDTH
-        && len <= LONGEST
-        && (bytes as u64).saturating_mul((len as u64).pow(3)) <= largest
-        && (near || bytes <= SMALL || len <= FEW)
+/// How columns are copied.
+#[derive(Clone, Copy)]
+pub(super) enum Way {
+    /// Few vectors of each row, as far as they fit the first-level cache.
+    Strips,
+    /// Many, while those before and behind are written and read.
+    Belt,
+}
+
+impl Way {
+    /// The better way for columns of this shape, of an array that [`is_near`] or not, if one is better than whole rows.
+    pub(super) fn of<A: Element>(near: bool, (len, columns): (usize, usize)) -> Option<Self> {
+        let bytes = len * columns * size_of::<A>();
+        let (largest, longest) = if single::<A>() { LARGEST } else { LARGEST_DOUBLE };
+        let work = (bytes as u64).saturating_mul((len as u64).pow(3));
+        if columns < A::WIDTH {
+            None
+        } else if near || bytes <= SMALL || len <= FEW {
+            (len <= LONGEST && work <= largest).then_some(Self::Strips)
+        } else {
+            (len <= longest && columns * size_of::<A>() >= ROW).then_some(Self::Belt)
+        }
+    }
 }
 
 /// The softmax, or its logarithm, of every column of `x`, or of `out` where there is none, into the same
 /// column of `out`; returns whether this was done. Otherwise nothing was written.
 pub(super) fn strips<A: Element, const LOG: bool>(
     job: Job,
+    way: Way,
     x: Option<&ArrayView2<'_, A>>,
     out: &mut ArrayViewMut2<'_, A>,
 ) -> bool {
@@ -75,12 +97,21 @@ pub(super) fn strips<A: Element, const LOG: bool>(
     let Some(mut outs) = outs else {
         return false;
     };
-    run_fused(job, Strips::<'_, '_, A, LOG> { xs: xs.as_deref(), outs: &mut outs });
+    let (xs, outs) = (xs.as_deref(), &mut outs[..]);
+    let first = match way {
+        Way::Strips => 0,
+        Way::Belt => run_fused(job, Belt::<'_, '_, '_, A, LOG> { xs, outs: &mut *outs }),
+    };
+    if first < columns {
+        run_fused(job, Strips::<'_, '_, A, LOG> { first, xs, outs });
+    }
     true
 }
 
 /// Rows of one length, at least that of a vector.
 struct Strips<'a, 'b, A, const LOG: bool> {
+    /// The first column.
+    first: usize,
     xs: Option<&'b [&'a [A]]>,
     outs: &'b mut [&'a mut [A]],
 }
@@ -89,15 +120,11 @@ impl<A: Element, const LOG: bool> Kernel for Strips<'_, '_, A, LOG> {
     type Output = ();
     #[inline(always)]
     fn run<S: Simd>(self, simd: S) {
-        let Self { xs, outs } = self;
+        let Self { mut first, xs, outs } = self;
         let (len, columns) = (outs.len(), outs.first().map_or(0, |row| row.len()));
         let most = (CELLS / size_of::<A>() / (len * A::WIDTH).max(1)).clamp(1, GROUPS);
-        let line = LINE / size_of::<A>();
-        let mut memory = vec![A::zero(); most * len * A::WIDTH + line];
-        // An offset that does not exist costs speed, not correctness.
-        let start = memory.as_ptr().align_offset(LINE).min(line);
-        let memory = &mut memory[start..];
-        let mut first = 0;
+        let mut memory = Vec::new();
+        let memory = aligned(&mut memory, most * len * A::WIDTH);
         while first < columns {
             let count = match most.min((columns - first) / A::WIDTH) {
                 GROUPS.. => GROUPS,
@@ -115,11 +142,7 @@ impl<A: Element, const LOG: bool> Kernel for Strips<'_, '_, A, LOG> {
             let mut factors = [(tops[0], tops[0]); GROUPS];
             let groups = cells.chunks_exact_mut(len * A::WIDTH).zip(&tops);
             for ((group, &top), factors) in groups.zip(&mut factors) {
-                *factors = if LOG {
-                    (top, logarithms::<S, A, Plain>(simd, Plain, group, top))
-                } else {
-                    quotients::<S, A, Plain>(simd, Plain, group, top)
-                };
+                *factors = self::factors::<S, A, LOG>(simd, group, top, &mut ());
             }
             match count {
                 GROUPS => scatter::<S, A, GROUPS, LOG>(simd, outs, at, cells, factors),
@@ -129,6 +152,16 @@ impl<A: Element, const LOG: bool> Kernel for Strips<'_, '_, A, LOG> {
             first += count * A::WIDTH;
         }
     }
+}
+
+/// So many elements of memory that begin at a cache line.
+#[inline(always)]
+pub(super) fn aligned<A: Element>(memory: &mut Vec<A>, count: usize) -> &mut [A] {
+    let line = LINE / size_of::<A>();
+    *memory = vec![A::zero(); count + line];
+    // An offset that does not exist costs speed, not correctness.
+    let start = memory.as_ptr().align_offset(LINE).min(line);
+    &mut memory[start..start + count]
 }
 
 /// Copies `G` vectors of each row from `at` on into groups; returns the largest element of each lane.
@@ -161,7 +194,28 @@ fn gather<S: Simd, A: Element, const G: usize>(
 }
 
 /// What elements are multiplied by or reduced by.
-type Factors<V> = (V, V);
+pub(super) type Factors<V> = (V, V);
+
+/// The factors of a group, whose elements are replaced by what they multiply. Something else may be done beside.
+#[inline(always)]
+pub(super) fn factors<S: Simd, A: Element, const LOG: bool>(
+    simd: S,
+    group: &mut [A],
+    top: A::Lanes<S>,
+    beside: &mut impl Beside,
+) -> Factors<A::Lanes<S>> {
+    if LOG {
+        (top, logarithms::<S, A, Plain>(simd, Plain, group, top, beside))
+    } else {
+        quotients::<S, A, Plain>(simd, Plain, group, top, beside)
+    }
+}
+
+/// What an element becomes by the factors of its column.
+#[inline(always)]
+pub(super) fn finished<V: Lane, const LOG: bool>(t: V, (a, b): Factors<V>) -> V {
+    if LOG { difference(t, a, b) } else { quotient(t, (a, b)) }
+}
 
 /// Finishes groups on their way into the columns that they belong to.
 #[inline(always)]
@@ -177,9 +231,7 @@ fn scatter<S: Simd, A: Element, const G: usize, const LOG: bool>(
         let out = &mut out[at..at + G * A::WIDTH];
         for g in 0..G {
             let t = A::Lanes::<S>::load(simd, &cells[(g * len + i) * A::WIDTH..][..A::WIDTH]);
-            let (a, b) = factors[g];
-            let y = if LOG { difference(t, a, b) } else { quotient(t, (a, b)) };
-            y.store(&mut out[g * A::WIDTH..(g + 1) * A::WIDTH]);
+            finished::<_, LOG>(t, factors[g]).store(&mut out[g * A::WIDTH..(g + 1) * A::WIDTH]);
         }
     }
 }

@@ -19,6 +19,17 @@ use crate::apply::GROUPS;
 use crate::element::Element;
 use crate::lane::{Job, Kernel, Lane, LaneIo, run, run_fused};
 
+/// What is done beside a sum: of each lane a step after each element.
+pub(super) trait Beside {
+    /// Does the next step.
+    fn step(&mut self);
+}
+
+impl Beside for () {
+    #[inline(always)]
+    fn step(&mut self) {}
+}
+
 /// `f` of every vector.
 #[inline(always)]
 pub(super) fn map<S: Simd, A: Element>(
@@ -50,14 +61,15 @@ pub(super) fn totals<S: Simd, A: Element, I: Input<A>, const MODE: u8>(
     group: &mut [A],
     top: A::Lanes<S>,
     origin: Origin<A::Lanes<S>>,
+    beside: &mut impl Beside,
 ) -> (Total<S>, A::Lanes<S>) {
     // Most lanes need no shift: a loop of their own.
     if I::PLAIN && origin.shift.is_none() {
         let origin = origin.without_shift();
-        return totals_from::<S, A, I, MODE>(simd, input, group, top, origin);
+        return totals_from::<S, A, I, MODE>(simd, input, group, top, origin, beside);
     }
     if !I::PLAIN {
-        return totals_from::<S, A, I, MODE>(simd, input, group, top, origin);
+        return totals_from::<S, A, I, MODE>(simd, input, group, top, origin, beside);
     }
     shifted_totals::<S, A, I, MODE>(simd, input, group, &each::<S, A>(top))
 }
@@ -77,7 +89,7 @@ fn shifted_totals<S: Simd, A: Element, I: Input<A>, const MODE: u8>(
         || {
             let top = A::Lanes::<S>::load(simd, &peaks[..A::WIDTH]);
             let origin = origin::<S, A, I>(simd, input, Constants::new(), top, top);
-            totals_from::<S, A, I, MODE>(simd, input, group, top, origin)
+            totals_from::<S, A, I, MODE>(simd, input, group, top, origin, &mut ())
         },
     )
 }
@@ -92,10 +104,11 @@ fn totals_for_log<S: Simd, A: Element, I: Input<A>>(
     top: A::Lanes<S>,
     origin: Origin<A::Lanes<S>>,
     largest: Total<S>,
+    beside: &mut impl Beside,
 ) -> (Total<S>, A::Lanes<S>) {
     let mut known = None;
     if group.len() / A::WIDTH > SHORT {
-        let (all, _) = totals::<S, A, I, { mode::ADD }>(simd, input, group, top, origin);
+        let (all, _) = totals::<S, A, I, { mode::ADD }>(simd, input, group, top, origin, beside);
         let (sums, largest) = (all.store(), largest.store());
         let mut enough = true;
         for j in 0..A::WIDTH {
@@ -106,7 +119,7 @@ fn totals_for_log<S: Simd, A: Element, I: Input<A>>(
         }
         known = Some((sums, largest));
     }
-    let counted = totals::<S, A, I, { mode::COUNT }>(simd, input, group, top, origin);
+    let counted = totals::<S, A, I, { mode::COUNT }>(simd, input, group, top, origin, beside);
     let Some((mut sums, largest)) = known else { return counted };
     let (rest, mut counts) = (counted.0.store(), each::<S, A>(counted.1));
     for j in 0..A::WIDTH {
@@ -126,6 +139,7 @@ fn totals_from<S: Simd, A: Element, I: Input<A>, const MODE: u8>(
     group: &mut [A],
     top: A::Lanes<S>,
     origin: Origin<A::Lanes<S>>,
+    beside: &mut impl Beside,
 ) -> (Total<S>, A::Lanes<S>) {
     let width = A::WIDTH;
     let counts = if const { MODE == mode::COUNT } {
@@ -137,6 +151,7 @@ fn totals_from<S: Simd, A: Element, I: Input<A>, const MODE: u8>(
         let mut sum = Accumulator::<_, MODE>::new(top);
         for row in group.chunks_exact_mut(width) {
             sum.add(next::<S, A, I, MODE>(simd, input, row, top, origin));
+            beside.step();
         }
         constants_stay_in_memory::<MODE>();
         return (sum.total(), counts);
@@ -152,9 +167,11 @@ fn totals_from<S: Simd, A: Element, I: Input<A>, const MODE: u8>(
             for rows in rounds.by_ref() {
                 let row = &mut rows[place.clone()];
                 sum.add(next::<S, A, I, MODE>(simd, input, row, top, origin));
+                beside.step();
             }
             if let Some(row) = rounds.into_remainder().get_mut(place) {
                 sum.add(next::<S, A, I, MODE>(simd, input, row, top, origin));
+                beside.step();
             }
             constants_stay_in_memory::<MODE>();
             *total = total.plus::<A>(sum.total());
@@ -230,7 +247,7 @@ impl<A: Element, I: Input<A>, const LOG: bool> Kernel for Groups<'_, A, I, LOG> 
                 continue;
             }
             for (group, &top) in groups.chunks_exact_mut(len * A::WIDTH).zip(&tops) {
-                let inverse = quotients::<S, A, I>(simd, input, group, top);
+                let inverse = quotients::<S, A, I>(simd, input, group, top, &mut ());
                 map::<S, A>(
                     simd,
                     group,
@@ -255,7 +272,7 @@ fn log_softmax<S: Simd, A: Element, I: Input<A>>(
     let zero = Total::zero(simd);
     let mut sums = [(zero, zero, tops[0]); GROUPS];
     for ((group, &top), sums) in groups.chunks_exact_mut(len * A::WIDTH).zip(tops).zip(&mut sums) {
-        *sums = sums_for_log::<S, A, I>(simd, input, group, top);
+        *sums = sums_for_log::<S, A, I>(simd, input, group, top, &mut ());
     }
     if let Some(made_of) = made_of {
         let sums = sums.iter().zip(tops);
@@ -291,10 +308,12 @@ fn sums_for_log<S: Simd, A: Element, I: Input<A>>(
     input: I,
     group: &mut [A],
     top: A::Lanes<S>,
+    beside: &mut impl Beside,
 ) -> (Total<S>, Total<S>, A::Lanes<S>) {
     let origin = origin::<S, A, I>(simd, input, Constants::new(), top, top);
     let largest = largest::<S, A, I>(simd, input, top, origin);
-    let (total, counts) = totals_for_log::<S, A, I>(simd, input, group, top, origin, largest);
+    let (total, counts) =
+        totals_for_log::<S, A, I>(simd, input, group, top, origin, largest, beside);
     (total, largest, counts)
 }
 
@@ -305,8 +324,9 @@ pub(super) fn logarithms<S: Simd, A: Element, I: Input<A>>(
     input: I,
     group: &mut [A],
     top: A::Lanes<S>,
+    beside: &mut impl Beside,
 ) -> A::Lanes<S> {
-    let (total, largest, counts) = sums_for_log::<S, A, I>(simd, input, group, top);
+    let (total, largest, counts) = sums_for_log::<S, A, I>(simd, input, group, top, beside);
     nearest(logarithm::<S, A>(total, largest, counts))
 }
 
@@ -318,9 +338,10 @@ pub(super) fn quotients<S: Simd, A: Element, I: Input<A>>(
     input: I,
     group: &mut [A],
     top: A::Lanes<S>,
+    beside: &mut impl Beside,
 ) -> (A::Lanes<S>, A::Lanes<S>) {
     let origin = origin::<S, A, I>(simd, input, Constants::new(), top, top);
-    let (total, _) = totals::<S, A, I, { mode::STORE }>(simd, input, group, top, origin);
+    let (total, _) = totals::<S, A, I, { mode::STORE }>(simd, input, group, top, origin, beside);
     let inverse = inverse(total);
     let Some(crowned) = crowned::<S, A, I>(simd, input, total, top, origin) else {
         return inverse;
