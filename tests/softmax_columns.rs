@@ -243,3 +243,25 @@ fn planes_of_columns_have_the_bits_of_lanes() {
         with_level(level, || planes::<f64>(&shapes[..3]));
     }
 }
+
+/// Planes that come from memory, one after the other: rows of whole vectors and not, one part to a plane and several.
+#[test]
+fn planes_from_memory_have_the_bits_of_lanes() {
+    fn check<A: Element>(shape: [usize; 4]) {
+        let mut rng = StdRng::seed_from_u64(12);
+        let mut random =
+            || Array4::from_shape_simple_fn(shape, || A::from_f64(rng.random_range(-6.0..6.0f64)));
+        let (x, dy) = (random(), random());
+        along(x.view(), dy.view(), Axis(1));
+    }
+    for shape in [[9, 40, 60, 55], [42, 100, 14, 19], [70, 64, 16, 16], [5, 180, 30, 40]] {
+        check::<f32>(shape);
+        check::<f64>(shape);
+    }
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(3).build().unwrap();
+    pool.install(|| check::<f32>([140, 66, 13, 9]));
+    for level in Level::available() {
+        with_level(level, || check::<f32>([28, 150, 16, 17]));
+        with_level(level, || check::<f64>([14, 150, 16, 17]));
+    }
+}

@@ -31,6 +31,8 @@ pub trait Columns<A>: Sync {
     /// Every column of `x`, or of `out` where there is none, into the same column of `out`; returns
     /// whether that was done, and leaves the input as it was where not.
     fn stream(&self, x: Option<&ArrayView2<'_, A>>, out: &mut ArrayViewMut2<'_, A>) -> bool;
+    /// The same of planes of this shape, one after the other.
+    fn planes(&self, x: Option<&[A]>, out: &mut [A], shape: (usize, usize)) -> bool;
     /// Every column of `x`, or of `out` where there is none, into the same column of `out`; at most
     /// [`together`] of them.
     fn columns(&self, x: Option<ArrayView2<'_, A>>, out: ArrayViewMut2<'_, A>, memory: &mut Vec<A>);

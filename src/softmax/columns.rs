@@ -8,7 +8,7 @@ use super::input::Input;
 use super::lane::{difference, log_softmax, softmax};
 use super::rows::Rows;
 use super::stream::{shares, stream, width};
-use super::strips::{Way, strips};
+use super::strips::{Way, planes, strips};
 use super::sum::{chunk, each};
 use super::tile::{Groups, logarithms, quotients};
 use super::total::WIDEST;
@@ -93,6 +93,11 @@ impl<A: Element, I: Input<A>, const LOG: bool> Columns<A> for Along<I, LOG> {
             return strips::<A, LOG>(self.job, way, x, out);
         }
         I::PLAIN && stream::<A, LOG>(self.job, x, out)
+    }
+
+    fn planes(&self, x: Option<&[A]>, out: &mut [A], shape: (usize, usize)) -> bool {
+        let far = I::PLAIN && self.job.is_fused() && !self.near;
+        far && planes::<A, LOG>(self.job, x, out, shape)
     }
 
     fn columns(

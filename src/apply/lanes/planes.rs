@@ -80,6 +80,9 @@ impl<'a, A: Element, B: Send, D: Dimension> Walk<'a, A, B, D> {
         };
         const FITS: &str = "a plane is as long as its rows";
         let shape = (len, width);
+        if self.tile.is_some_and(|f| f.planes(x, out, shape)) {
+            return true;
+        }
         for (i, out) in out.chunks_exact_mut((len * width).max(1)).enumerate() {
             let plane = |x: &'a [A]| {
                 let x = &x[i * len * width..(i + 1) * len * width];
