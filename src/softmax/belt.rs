@@ -23,6 +23,8 @@ pub(super) struct Belt<'a, 'b, 'c, A, const LOG: bool> {
     pub(super) outs: &'a mut [&'c mut [A]],
     /// Rows of a plane.
     pub(super) len: usize,
+    /// Memory for copies, of any length.
+    pub(super) memory: &'a mut Vec<A>,
 }
 
 /// Some vectors of all rows of a plane.
@@ -49,15 +51,14 @@ impl<A: Element, const LOG: bool> Kernel for Belt<'_, '_, '_, A, LOG> {
     type Output = ();
     #[inline(always)]
     fn run<S: Simd>(self, simd: S) {
-        let Self { xs, outs, len } = self;
+        let Self { xs, outs, len, memory } = self;
         let columns = outs.first().map_or(0, |row| row.len());
         let (planes, vectors) = (outs.len() / len.max(1), columns.div_ceil(A::WIDTH));
         // Groups begin a vector more apart: otherwise all of a row could fall into one set of the first-level cache.
         let group = (len + 1) * A::WIDTH;
         let most = (CELLS / size_of::<A>() / group).min(planes * vectors / PARTS).clamp(1, MOST);
         let in_plane = vectors.div_ceil(most);
-        let mut memory = Vec::new();
-        let memory = aligned(&mut memory, 3 * most * group);
+        let memory = aligned(memory, 3 * most * group);
         let (mut last, rest) = memory.split_at_mut(most * group);
         let (mut now, mut next) = rest.split_at_mut(most * group);
         let lowest = [A::Lanes::<S>::fill(simd, A::neg_infinity()); MOST];

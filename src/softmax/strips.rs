@@ -106,8 +106,8 @@ pub(super) fn strips<A: Element, const LOG: bool>(
     match way {
         Way::Strips => run_fused(job, Strips::<'_, '_, A, LOG> { xs, outs }),
         Way::Belt => {
-            let len = outs.len();
-            run_fused(job, Belt::<'_, '_, '_, A, LOG> { xs, outs, len });
+            let (len, memory) = (outs.len(), &mut Vec::new());
+            run_fused(job, Belt::<'_, '_, '_, A, LOG> { xs, outs, len, memory });
         }
     }
     true
@@ -136,13 +136,15 @@ pub(super) fn planes<A: Element, const LOG: bool>(
         return false;
     }
     let size = (ROWS / len).max(1) * plane;
+    let mut memory = Vec::new();
     let mut xs = x.map(|x| x.chunks(size));
     for out in out.chunks_mut(size) {
         let mut outs: Vec<&mut [A]> = out.chunks_exact_mut(columns).collect();
         let x = xs.as_mut().and_then(Iterator::next);
         let xs: Option<Vec<&[A]>> = x.map(|x| x.chunks_exact(columns).collect());
         let (xs, outs) = (xs.as_deref(), &mut outs[..]);
-        run_fused(job, Belt::<'_, '_, '_, A, LOG> { xs, outs, len });
+        let memory = &mut memory;
+        run_fused(job, Belt::<'_, '_, '_, A, LOG> { xs, outs, len, memory });
     }
     true
 }
@@ -192,11 +194,13 @@ impl<A: Element, const LOG: bool> Kernel for Strips<'_, '_, A, LOG> {
     }
 }
 
-/// So many elements of memory that begin at a cache line.
+/// So many elements of memory that begin at a cache line; it becomes as long as that takes.
 #[inline(always)]
 pub(super) fn aligned<A: Element>(memory: &mut Vec<A>, count: usize) -> &mut [A] {
     let line = LINE / size_of::<A>();
-    *memory = vec![A::zero(); count + line];
+    if memory.len() < count + line {
+        *memory = vec![A::zero(); count + line];
+    }
     // An offset that does not exist costs speed, not correctness.
     let start = memory.as_ptr().align_offset(LINE).min(line);
     &mut memory[start..start + count]
