@@ -260,6 +260,7 @@ fn planes_from_memory_have_the_bits_of_lanes() {
     }
     let pool = rayon::ThreadPoolBuilder::new().num_threads(3).build().unwrap();
     pool.install(|| check::<f32>([140, 66, 13, 9]));
+    pool.install(|| check::<f32>([5, 256, 30, 30]));
     for level in Level::available() {
         with_level(level, || check::<f32>([28, 150, 16, 17]));
         with_level(level, || check::<f64>([14, 150, 16, 17]));

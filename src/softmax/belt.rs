@@ -167,3 +167,52 @@ impl<S: Simd, A: Element, const LOG: bool> Beside for Steps<'_, '_, '_, S, A, LO
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::Belt;
+    use crate::element::Element;
+    use crate::lane::{Job, run_fused};
+    use crate::prelude::*;
+    use ndarray::{Array3, Axis};
+
+    fn belt<A: Element, const LOG: bool>(x: &Array3<A>, in_place: bool) -> Array3<A> {
+        let (_, len, columns) = x.dim();
+        let mut out = if in_place { x.clone() } else { Array3::from_elem(x.raw_dim(), A::one()) };
+        let xs: Vec<&[A]> = x.as_slice().expect("new").chunks(columns).collect();
+        let all = out.as_slice_mut().expect("new");
+        let mut outs: Vec<&mut [A]> = all.chunks_mut(columns).collect();
+        let (xs, outs) = ((!in_place).then_some(&xs[..]), &mut outs[..]);
+        let memory = &mut Vec::new();
+        run_fused(Job::new(), Belt::<'_, '_, '_, A, LOG> { xs, outs, len, memory });
+        out
+    }
+
+    fn check<A: Element>() {
+        for shape in [(1, 1, 16), (1, 33, 70), (2, 70, 48), (3, 5, 1100), (5, 64, 17), (9, 130, 32)]
+        {
+            let x = Array3::from_shape_fn(shape, |(i, j, k)| {
+                A::from_f64(((i * 31 + j * j * 7 + k * 13) % 101) as f64 / 8.0 - 6.0)
+            });
+            let near = (x.softmax(Axis(1)), x.log_softmax(Axis(1)));
+            assert_eq!(
+                (belt::<A, false>(&x, false), belt::<A, true>(&x, false)),
+                near,
+                "{shape:?}"
+            );
+            if shape.2.is_multiple_of(16) {
+                let in_place = (belt::<A, false>(&x, true), belt::<A, true>(&x, true));
+                assert_eq!(in_place, near, "{shape:?} in place");
+            }
+        }
+    }
+
+    /// Whatever the size of an array from which on it goes over a belt: one part and many, of one plane and of several.
+    #[test]
+    fn a_belt_gives_the_bits_of_arrays_in_the_caches() {
+        if Job::new().is_fused() {
+            check::<f32>();
+            check::<f64>();
+        }
+    }
+}

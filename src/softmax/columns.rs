@@ -8,7 +8,7 @@ use super::input::Input;
 use super::lane::{difference, log_softmax, softmax};
 use super::rows::Rows;
 use super::stream::{shares, stream, width};
-use super::strips::{Way, planes, strips};
+use super::strips::{Way, planes, share_a_belt, strips};
 use super::sum::{chunk, each};
 use super::tile::{Groups, logarithms, quotients};
 use super::total::WIDEST;
@@ -85,6 +85,8 @@ impl<A: Element, I: Input<A>, const LOG: bool> Columns<A> for Along<I, LOG> {
         I::PLAIN
             && self.job.is_fused()
             && self.way((rows, columns)).is_none()
+            // Threads have a belt each.
+            && !share_a_belt::<A>(self.near, (rows, columns))
             && shares::<A>(rows, columns)
     }
 
@@ -96,8 +98,8 @@ impl<A: Element, I: Input<A>, const LOG: bool> Columns<A> for Along<I, LOG> {
     }
 
     fn planes(&self, x: Option<&[A]>, out: &mut [A], shape: (usize, usize)) -> bool {
-        let far = I::PLAIN && self.job.is_fused() && !self.near;
-        far && planes::<A, LOG>(self.job, x, out, shape)
+        let able = I::PLAIN && self.job.is_fused() && share_a_belt::<A>(self.near, shape);
+        able && planes::<A, LOG>(self.job, x, out, shape)
     }
 
     fn columns(

@@ -31,7 +31,8 @@ const NEAR: usize = 4 << 20;
 const SMALL: usize = 64 << 10;
 /// or have so few elements.
 const FEW: usize = 32;
-/// Bytes of the shortest rows for a belt: columns of images of 32 × 32 take 0.9 to 1.0 of the time of whole rows.
+/// Bytes of the shortest rows of a plane that has a belt of its own: 32 × 32 columns take 0.9 to 1.0 of the time of whole
+/// rows so.
 const ROW: usize = 4 << 10;
 /// Bytes of the copies of columns that go together.
 const CELLS: usize = 64 << 10;
@@ -119,20 +120,23 @@ const ROWS: usize = 4 << 10;
 /// belt, logarithms 0.9 to 1.0.
 const SMALL_PLANE: usize = 16 << 10;
 
-/// The same of planes of this shape, one after the other in memory that is not near, where a belt is better.
+/// Whether planes of this shape go over one belt, in an array that [`is_near`] or not.
+pub(super) fn share_a_belt<A: Element>(near: bool, (len, columns): (usize, usize)) -> bool {
+    let (_, longest) = largest::<A>();
+    let large = len * columns * size_of::<A>() > SMALL_PLANE && columns >= A::WIDTH;
+    !near && large && len > FEW && len <= longest
+}
+
+/// The same of planes that [`share_a_belt`], one after the other; returns whether this was done.
 pub(super) fn planes<A: Element, const LOG: bool>(
     job: Job,
     x: Option<&[A]>,
     out: &mut [A],
     (len, columns): (usize, usize),
 ) -> bool {
-    let (plane, (_, longest)) = (len * columns, largest::<A>());
-    let large = len > FEW && plane * size_of::<A>() > SMALL_PLANE && plane < out.len();
-    if !large || len > longest || columns < A::WIDTH {
-        return false;
-    }
+    let plane = len * columns;
     // In place the last vector of a row may not overlap the one before.
-    if x.is_none() && !columns.is_multiple_of(A::WIDTH) {
+    if plane >= out.len() || x.is_none() && !columns.is_multiple_of(A::WIDTH) {
         return false;
     }
     let size = (ROWS / len).max(1) * plane;
