@@ -229,6 +229,18 @@ pub(super) fn long_total<S: Simd, A: Element, I: Input<A>, const MODE: u8>(
                     accumulator.add(e);
                 }
             }
+        } else if const { MODE == mode::ADD && I::PLAIN && is_halved::<A::Lanes<S>>() }
+            && origin.shift.is_none()
+        {
+            let mut half = first_half(A::Lanes::<S>::load(simd, &xs[..width]), origin);
+            for (x, ahead) in xs[width..].chunks_exact(width).zip(aheads.chunks_exact(width)) {
+                let next = first_half(A::Lanes::<S>::load(simd, x), origin);
+                beside(A::Lanes::<S>::load(simd, ahead));
+                accumulator.add(second_half(half, origin));
+                half = next;
+            }
+            beside(A::Lanes::<S>::load(simd, &aheads[xs.len() - width..]));
+            accumulator.add(second_half(half, origin));
         } else {
             for (x, ahead) in xs.chunks_exact(width).zip(aheads.chunks_exact(width)) {
                 constants_stay_in_memory::<MODE>();

@@ -54,7 +54,7 @@ impl<A: Element, I: Input<A>, const LOG: bool> Columns<A> for Along<I, LOG> {
                 for (x, row) in lane.iter_mut().zip(group.chunks_exact(A::WIDTH)) {
                     *x = row[j];
                 }
-                softmax(job, input, &lane, &mut out);
+                softmax(job, input, false, &lane, &mut out);
                 for (&y, row) in out.iter().zip(group.chunks_exact_mut(A::WIDTH)) {
                     row[j] = y;
                 }
@@ -156,9 +156,9 @@ impl<I, const LOG: bool> Along<I, LOG> {
             lanes.resize(memory.len(), A::zero());
             for (x, lane) in memory.chunks_exact(len).zip(lanes.chunks_exact_mut(len)) {
                 if LOG {
-                    log_softmax(self.job, x, lane);
+                    log_softmax(self.job, false, x, lane);
                 } else {
-                    softmax(self.job, self.input, x, lane);
+                    softmax(self.job, self.input, false, x, lane);
                 }
             }
             write_tile(&mut out, these, &lanes);

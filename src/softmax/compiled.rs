@@ -11,11 +11,11 @@ use crate::lane::Job;
 
 /// What happens to lanes, for one element type.
 pub trait SoftmaxLoops: Sized {
-    /// The softmax of a lane of `x · factor`.
+    /// The softmax of a lane of `x · factor`, of an array that [`is_far`] or not.
     #[doc(hidden)]
-    fn softmax_lane(job: Job, factor: f64, x: &[Self], out: &mut [Self]);
+    fn softmax_lane(job: Job, factor: f64, far: bool, x: &[Self], out: &mut [Self]);
     #[doc(hidden)]
-    fn log_softmax_lane(job: Job, x: &[Self], out: &mut [Self]);
+    fn log_softmax_lane(job: Job, far: bool, x: &[Self], out: &mut [Self]);
     #[doc(hidden)]
     fn logsumexp_lane(job: Job, x: &[Self]) -> Self;
     /// The same of many lanes.
@@ -63,14 +63,20 @@ macro_rules! loops {
     ($($elem:ident)*) => {
         $(
             impl SoftmaxLoops for $elem {
-                fn softmax_lane(job: Job, factor: f64, x: &[$elem], out: &mut [$elem]) {
+                fn softmax_lane(
+                    job: Job,
+                    factor: f64,
+                    far: bool,
+                    x: &[$elem],
+                    out: &mut [$elem],
+                ) {
                     match factor {
-                        1.0 => lane::softmax(job, Plain, x, out),
-                        _ => lane::softmax(job, Scale::new(factor), x, out),
+                        1.0 => lane::softmax(job, Plain, far, x, out),
+                        _ => lane::softmax(job, Scale::new(factor), far, x, out),
                     }
                 }
-                fn log_softmax_lane(job: Job, x: &[$elem], out: &mut [$elem]) {
-                    lane::log_softmax(job, x, out);
+                fn log_softmax_lane(job: Job, far: bool, x: &[$elem], out: &mut [$elem]) {
+                    lane::log_softmax(job, far, x, out);
                 }
                 fn logsumexp_lane(job: Job, x: &[$elem]) -> $elem {
                     logsumexp::logsumexp(job, Plain, x)

@@ -67,6 +67,7 @@ pub(crate) use masked::{log_softmax_masked, softmax_masked};
 pub use stats::SoftmaxStats;
 
 pub(crate) use self::compiled::{SoftmaxColumns, SoftmaxLoops};
+use self::rows::is_far;
 use crate::apply::{self, Strand};
 use crate::element::Element;
 use crate::lane::Job;
@@ -169,7 +170,7 @@ impl Softmax {
         along::lanes(
             self.axis,
             x,
-            &softmax_of(self.factor),
+            &softmax_of(self.factor, x.len()),
             Some(A::softmax_columns(&self.tile(x.len()))),
         )
     }
@@ -192,7 +193,7 @@ impl Softmax {
         along::update(
             self.axis,
             x,
-            &softmax_of(self.factor),
+            &softmax_of(self.factor, x.len()),
             Some(A::softmax_columns(&self.tile(x.len()))),
         );
     }
@@ -221,16 +222,16 @@ impl Softmax {
             self.axis,
             x,
             out,
-            &softmax_of(self.factor),
+            &softmax_of(self.factor, x.len()),
             Some(A::softmax_columns(&self.tile(x.len()))),
         );
     }
 }
 
-/// The softmax of a lane of `x · factor`.
-fn softmax_of<A: Element>(factor: f64) -> impl Fn(Strand<'_, A, ()>) + Sync {
-    let job = Job::new();
-    move |lane| A::softmax_lane(job, factor, lane.x, lane.out)
+/// The softmax of a lane of `x · factor`, of an array of so many elements.
+fn softmax_of<A: Element>(factor: f64, elements: usize) -> impl Fn(Strand<'_, A, ()>) + Sync {
+    let (job, far) = (Job::new(), is_far::<A>(elements));
+    move |lane| A::softmax_lane(job, factor, far, lane.x, lane.out)
 }
 
 /// What the methods of arrays do, by name.
@@ -244,12 +245,13 @@ pub(crate) enum Along {
 }
 
 impl Along {
-    fn lane<A: Element>(self) -> impl Fn(Strand<'_, A, ()>) + Sync {
-        let job = Job::new();
+    /// What happens to a lane of an array of so many elements.
+    fn lane<A: Element>(self, elements: usize) -> impl Fn(Strand<'_, A, ()>) + Sync {
+        let (job, far) = (Job::new(), is_far::<A>(elements));
         move |lane| match self {
-            Self::Softmax => A::softmax_lane(job, 1.0, lane.x, lane.out),
-            Self::Softmin => A::softmax_lane(job, -1.0, lane.x, lane.out),
-            Self::LogSoftmax => A::log_softmax_lane(job, lane.x, lane.out),
+            Self::Softmax => A::softmax_lane(job, 1.0, far, lane.x, lane.out),
+            Self::Softmin => A::softmax_lane(job, -1.0, far, lane.x, lane.out),
+            Self::LogSoftmax => A::log_softmax_lane(job, far, lane.x, lane.out),
             Self::Hardmax => project::hardmax(lane.x, lane.out),
             Self::Sparsemax => project::sparsemax(lane.x, lane.out),
         }
@@ -273,13 +275,23 @@ impl Along {
         x: &ArrayRef<A, D>,
     ) -> Array<A, D> {
         apply::assert_axis(axis, x.ndim());
-        along::lanes(axis, x, &self.lane(), self.tile(x.len()).as_ref().map(A::softmax_columns))
+        along::lanes(
+            axis,
+            x,
+            &self.lane(x.len()),
+            self.tile(x.len()).as_ref().map(A::softmax_columns),
+        )
     }
 
     #[track_caller]
     pub(crate) fn map_inplace<A: Element, D: Dimension>(self, axis: Axis, x: &mut ArrayRef<A, D>) {
         apply::assert_axis(axis, x.ndim());
-        along::update(axis, x, &self.lane(), self.tile(x.len()).as_ref().map(A::softmax_columns));
+        along::update(
+            axis,
+            x,
+            &self.lane(x.len()),
+            self.tile(x.len()).as_ref().map(A::softmax_columns),
+        );
     }
 
     #[track_caller]
@@ -294,7 +306,7 @@ impl Along {
             axis,
             x,
             out,
-            &self.lane(),
+            &self.lane(x.len()),
             self.tile(x.len()).as_ref().map(A::softmax_columns),
         );
     }

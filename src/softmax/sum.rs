@@ -17,7 +17,7 @@ use super::chunk::{Peaks, total};
 use super::exp::{Constants, Exp, Origin, exp, limit};
 use super::input::Input;
 use super::max::{max, of_vector};
-use super::total::{Total, WIDEST, add};
+use super::total::{Total, WIDEST, add, single};
 use super::wide::{Wide, power_of_two};
 use crate::activation::Cost;
 use crate::apply::parallel::{self, Tasks, singles};
@@ -184,20 +184,22 @@ struct Chunks<'a, A, I, const MODE: u8> {
     out: &'a mut [A],
     sums: &'a mut [Sum<A>],
     of_lane: A,
+    /// Whether the largest key of a chunk is found in a loop of its own.
+    apart: bool,
 }
 
 impl<A: Element, I: Input<A>, const MODE: u8> Kernel for Chunks<'_, A, I, MODE> {
     type Output = ();
     #[inline(always)]
     fn run<S: Simd>(self, simd: S) {
-        let Self { input, x, mut out, sums, of_lane } = self;
+        let Self { input, x, mut out, sums, of_lane, apart } = self;
         let lowest = A::Lanes::<S>::fill(simd, A::neg_infinity());
         let (mut rest, mut known) = (x, None);
         for sum in sums {
             let (x, after) = rest.split_at(rest.len().min(chunk::<A>()));
             let (here, after_out) = out.split_at_mut(x.len().min(out.len()));
             // The largest key of the next chunk is found beside this sum, so that it is fetched meanwhile.
-            let ahead = after.get(..x.len()).unwrap_or(x);
+            let ahead = after.get(..x.len()).filter(|_| !apart).unwrap_or(x);
             let mut next = lowest;
             let max = known.unwrap_or_else(
                 #[inline(always)]
@@ -223,7 +225,7 @@ impl<A: Element, I: Input<A>, const MODE: u8> Kernel for Chunks<'_, A, I, MODE> 
             let largest = Total::of(exp(value, low, origin)).store()[0];
             let exponent = each::<S, A>(origin.exponent)[0].to_f64() as i32;
             *sum = Sum { max, exponent, rest: rest_of_sum, largest, count };
-            known = (after.len() >= x.len()).then_some(of_vector(next));
+            known = (!apart && after.len() >= x.len()).then_some(of_vector(next));
             (rest, out) = (after, after_out);
         }
     }
@@ -239,7 +241,7 @@ pub(crate) fn each<S: Simd, A: Element>(v: A::Lanes<S>) -> [A; WIDEST] {
 
 /// The sum over a lane of any length but 0.
 pub(crate) fn sum<A: Element, I: Input<A>, const MODE: u8>(job: Job, input: I, x: &[A]) -> Sum<A> {
-    merged(&sums::<A, I, MODE>(job, input, x, &mut []))
+    merged(&sums::<A, I, MODE>(job, input, false, x, &mut []))
 }
 
 /// The sum over all chunks.
@@ -248,19 +250,23 @@ pub(crate) fn merged<A: Element>(sums: &[Sum<A>]) -> Sum<A> {
 }
 
 /// The sum over each chunk of a lane of any length but 0. `out` gets the exponentials, relative to the
-/// exponent of their chunk, where they are stored.
+/// exponent of their chunk, where they are stored. `far` is whether the lane is a long one that comes from memory, of a
+/// processor where loops that only read have more lines under way.
 pub(crate) fn sums<A: Element, I: Input<A>, const MODE: u8>(
     job: Job,
     input: I,
+    far: bool,
     x: &[A],
     out: &mut [A],
 ) -> Vec<Sum<A>> {
     let mut sums = vec![Sum::nothing(); x.len().div_ceil(chunk::<A>())];
     // One pass: most lanes need no shift. Those that do are walked again.
     let mut of_lane = A::zero();
+    // A loop that stores waits for what it reads from memory longer than one that only reads.
+    let apart = far && const { MODE == mode::STORE && single::<A>() };
     loop {
         let some = |x: &[A], out: &mut [A], sums: &mut [Sum<A>]| {
-            run(job, Chunks::<'_, A, I, MODE> { input, x, out, sums, of_lane });
+            run(job, Chunks::<'_, A, I, MODE> { input, x, out, sums, of_lane, apart });
         };
         share(parallel::pieces(Cost::Moderate, singles::<A>(x.len())), x, out, &mut sums, &some);
         if of_lane != A::zero() {
