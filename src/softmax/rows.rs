@@ -28,9 +28,9 @@ const TOGETHER: usize = 8;
 pub(super) const GROUP: usize = 8 << 10;
 /// Bytes of an array up to which it stays in the caches together with its output.
 const NEAR: usize = 8 << 20;
-/// Bytes of a lane from which on one that is far from the caches is finished before the next is added: of 350 elements
-/// takes 0.9 of the time so, of 400 to 450 0.77 to 0.88, of 300 would take 0.9 to 1.04.
-const LONG: usize = 1280;
+/// Bytes of a lane from which on one that is far from the caches is finished before the next is added: of 384 to 500
+/// elements it takes 0.88 to 0.98 of the time so, and 0.68 to 0.76 on pages of 4 KiB; of 350 it would take 1.07 and 0.8.
+const LONG: usize = 1536;
 
 /// Whether so many elements are read from and written to memory by a processor of AMD. On Intel's, what is done for that
 /// costs up to a fifth of the time of arrays that fit their third-level cache, and hardly gains anything from memory.
