@@ -57,10 +57,47 @@ fn append<'a, A: Element, O: Op, S: Simd, const N: usize>(
     rest
 }
 
+struct Chunks<'a, A, O> {
+    op: O,
+    x: &'a [A],
+}
+
+impl<A: Element, O: Op> Kernel for Chunks<'_, A, O> {
+    type Output = Vec<A>;
+    #[inline(always)]
+    fn run<S: Simd>(self, simd: S) -> Vec<A> {
+        let Self { op, x } = self;
+        let (chunks, rest) = x.as_chunks::<WIDEST>();
+        // Arrays from an iterator of known length are written where they stay, without a look at the capacity.
+        let mut out = Vec::with_capacity(x.len().div_ceil(WIDEST));
+        out.extend(chunks.iter().map(
+            #[inline(always)]
+            |x| {
+                let mut y = [A::zero(); WIDEST];
+                for (x, y) in x.chunks_exact(A::WIDTH).zip(y.chunks_exact_mut(A::WIDTH)) {
+                    op.apply(A::Lanes::<S>::load(simd, x)).store(y);
+                }
+                y
+            },
+        ));
+        let mut out = out.into_flattened();
+        if !rest.is_empty() {
+            Collect { op, x: rest, out: &mut out }.run(simd);
+        }
+        out
+    }
+}
+
 /// `op(x)` of a few elements in fresh memory, in line, with the instructions that every processor has.
 #[inline(always)]
 pub(super) fn collect<A: Element, O: Op>(op: O, x: &[A]) -> Vec<A> {
     let mut out = Vec::with_capacity(x.len());
     run_plainly(Collect { op, x, out: &mut out });
     out
+}
+
+/// The same of more elements.
+#[inline(always)]
+pub(super) fn collect_more<A: Element, O: Op>(op: O, x: &[A]) -> Vec<A> {
+    run_plainly(Chunks { op, x })
 }

@@ -46,6 +46,28 @@ fn check_positions<A: Format>() {
     }
 }
 
+/// New arrays of some hundred elements, of whole vectors and not.
+fn check_new_arrays<A: Format>() {
+    let x = numbers::<A>(330);
+    for noun in verbs::<A>() {
+        let expected: Vec<u64> = x.iter().map(|&a| bits(noun.scalar(a))).collect();
+        for length in 60..=300 {
+            let from = length % 30;
+            let x = ArrayView1::from(&x[from..from + length]).into_dyn();
+            let y = noun.map(&x.to_owned());
+            assert_eq!(y.shape(), [length]);
+            let y = all_bits(&y.into_raw_vec_and_offset().0);
+            assert_eq!(y, expected[from..from + length], "{}, {length}", noun.describe());
+        }
+    }
+}
+
+#[test]
+fn new_arrays_of_some_hundred_elements_have_the_same_bits() {
+    check_new_arrays::<f32>();
+    check_new_arrays::<f64>();
+}
+
 #[test]
 fn position_and_length_change_no_bit_in_f32() {
     check_positions::<f32>();
