@@ -94,7 +94,7 @@ impl<A: Element, I: Input<A>, const LOG: bool> Columns<A> for Along<I, LOG> {
         if let Some(way) = self.way(out.dim()) {
             return strips::<A, LOG>(self.job, way, x, out);
         }
-        I::PLAIN && stream::<A, LOG>(self.job, x, out)
+        I::PLAIN && stream::<A, LOG>(self.job, self.far, x, out)
     }
 
     fn planes(&self, x: Option<&[A]>, out: &mut [A], shape: (usize, usize)) -> bool {

@@ -13,11 +13,13 @@ use ndarray::{ArrayView2, ArrayViewMut2};
 
 use self::parts::Parts;
 use super::sum::{SHORT, chunk};
+use super::total::single;
 use crate::activation::Cost;
 use crate::apply::parallel::{self, singles};
 use crate::element::Element;
 use crate::lane::Job;
 
+mod again;
 mod numbers;
 mod parts;
 mod passes;
@@ -40,9 +42,10 @@ pub(super) fn width<A: Element>(rows: usize) -> usize {
 
 /// The softmax, or its logarithm, of every column of `x`, or of `out` where there is none, into the same
 /// column of `out`; returns whether this was done. Otherwise nothing was lost: `x`, or `out` where there is
-/// none, is as it was.
+/// none, is as it was. `far` is whether they are part of an array that [`is_far`](super::rows::is_far).
 pub(super) fn stream<A: Element, const LOG: bool>(
     job: Job,
+    far: bool,
     x: Option<&ArrayView2<'_, A>>,
     out: &mut ArrayViewMut2<'_, A>,
 ) -> bool {
@@ -50,6 +53,7 @@ pub(super) fn stream<A: Element, const LOG: bool>(
     if !job.is_fused() || rows == 0 {
         return false;
     }
+    let again = far && const { single::<A>() };
     let threads = || parallel::threads(Cost::Moderate, singles::<A>(rows * columns), MEETINGS);
     if let Some(flat) = flat::<A>(rows, columns)
         && out.is_standard_layout()
@@ -63,8 +67,17 @@ pub(super) fn stream<A: Element, const LOG: bool>(
         let mut outs: Vec<&mut [A]> = out.chunks_exact_mut(flat).collect();
         let tail = (x_tail, tail);
         let (xs, outs) = (xs.as_deref(), &mut outs[..]);
-        let all =
-            Stream::<A, LOG> { job, xs, outs, tail, columns, round: A::WIDTH, share: 1, first: 0 };
+        let all = Stream::<A, LOG> {
+            job,
+            xs,
+            outs,
+            tail,
+            columns,
+            round: A::WIDTH,
+            share: 1,
+            first: 0,
+            again,
+        };
         return all.by_chunks(if rows > chunk::<A>() { threads() } else { 1 }).run();
     }
     // Without an input of its own the last vector of a row may not overlap the one before.
@@ -86,7 +99,7 @@ pub(super) fn stream<A: Element, const LOG: bool>(
     let mut xs = xs.iter().flatten();
     let streams = outs.iter_mut().map(|outs| {
         let (xs, tail) = (xs.next().map(Vec::as_slice), (None, &mut [][..]));
-        Stream::<A, LOG> { job, xs, outs, tail, columns, round: 1, share, first: 0 }
+        Stream::<A, LOG> { job, xs, outs, tail, columns, round: 1, share, first: 0, again }
     });
     let mut streams: Vec<_> = streams.collect();
     match streams.pop() {
@@ -146,6 +159,8 @@ struct Stream<'a, 'b, A, const LOG: bool> {
     share: usize,
     /// The first of its chunks.
     first: usize,
+    /// Whether the exponentials of softmax are made again for the results. Kept in the output they would go to memory twice.
+    again: bool,
 }
 
 impl<A: Element, const LOG: bool> Stream<'_, '_, A, LOG> {
@@ -215,5 +230,51 @@ impl<A: Element, const LOG: bool> Stream<'_, '_, A, LOG> {
         let size = chunk::<A>() / self.round / self.share;
         let len = self.outs.len();
         (chunk_index * size).min(len)..len.min((chunk_index + 1) * size)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::stream;
+    use crate::element::Element;
+    use crate::lane::Job;
+    use ndarray::Array2;
+
+    fn results<A: Element>(x: &Array2<A>, in_place: bool, far: bool) -> Option<Vec<u64>> {
+        let mut out = if in_place { x.clone() } else { Array2::zeros(x.raw_dim()) };
+        let (x, job) = ((!in_place).then(|| x.view()), Job::new());
+        let done = stream::<A, false>(job, far, x.as_ref(), &mut out.view_mut());
+        done.then(|| out.iter().map(|y| Element::to_f64(*y).to_bits()).collect())
+    }
+
+    /// On every machine, whatever the size of the array: whole rows, rows that are read flat, several chunks, lanes whose
+    /// chunks are far apart and lanes of one element that is nearly all of the sum.
+    #[test]
+    fn exponentials_that_are_made_again_have_the_same_bits() {
+        if !Job::new().is_fused() {
+            return;
+        }
+        for (rows, columns) in [(65, 64), (300, 75), (999, 10), (4100, 48), (9000, 16), (5001, 3)] {
+            let mut x = Array2::from_shape_fn((rows, columns), |(i, j)| {
+                ((i * i + 7 * j) % 1013) as f32 / 80.0 - (i / 4096 * 15 + j % 8) as f32
+            });
+            x[[rows / 2, columns / 2]] = 30.0;
+            let near = results(&x, false, false).expect("into a buffer");
+            assert_eq!(results(&x, false, true), Some(near.clone()), "{rows} x {columns}");
+            for far in [false, true] {
+                let in_place = results(&x, true, far);
+                assert!(in_place.is_none_or(|y| y == near), "{rows} x {columns} in place, {far}");
+            }
+            // Chunks so far below the lane that kept exponentials would be lost.
+            x.indexed_iter_mut().filter(|((i, _), _)| *i < rows / 2).for_each(|(_, x)| *x -= 150.0);
+            let far = results(&x, false, true).expect("nothing stands in the way");
+            let in_place = results(&x, true, true);
+            assert!(in_place.is_none_or(|y| y == far), "{rows} x {columns}");
+            if let Some(near) = results(&x, false, false) {
+                assert_eq!(far, near, "{rows} x {columns}");
+            }
+            let double = x.mapv(f64::from);
+            assert_eq!(results(&double, false, true), results(&double, false, false));
+        }
     }
 }

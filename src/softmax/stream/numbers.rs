@@ -49,18 +49,28 @@ impl<A: Element> Kernel for Origins<'_, A> {
     }
 }
 
+/// What elements become results by.
+pub(super) struct Numbers<A> {
+    /// Both parts of the inverse, or maximum and logarithm.
+    pub(super) factors: [Vec<A>; 2],
+    /// The crowned lanes.
+    pub(super) crowns: Option<Vec<A>>,
+    /// Floors and offsets of exponentials.
+    pub(super) origins: [Vec<A>; 2],
+}
+
 /// From the sums to what elements are multiplied by or reduced by.
 pub(super) struct Factors<'s, A, const LOG: bool> {
     pub(super) sums: &'s [Sum<A>],
 }
 
 impl<A: Element, const LOG: bool> Kernel for Factors<'_, A, LOG> {
-    /// Both parts of the inverse, or maximum and logarithm; and the crowned lanes.
-    type Output = ([Vec<A>; 2], Option<Vec<A>>);
+    type Output = Numbers<A>;
     #[inline(always)]
     fn run<S: Simd>(self, simd: S) -> Self::Output {
         let zeros = vec![A::zero(); self.sums.len()];
-        let (mut factors, mut crowns) = ([zeros.clone(), zeros.clone()], zeros);
+        let mut factors = [zeros.clone(), zeros.clone()];
+        let (mut origins, mut crowns) = (factors.clone(), zeros);
         let mut any = false;
         for (v, sums) in self.sums.chunks_exact(A::WIDTH).enumerate() {
             let place = v * A::WIDTH..(v + 1) * A::WIDTH;
@@ -83,8 +93,10 @@ impl<A: Element, const LOG: bool> Kernel for Factors<'_, A, LOG> {
                 inverse(total)
             };
             pair.0.store(&mut factors[0][place.clone()]);
-            pair.1.store(&mut factors[1][place]);
+            pair.1.store(&mut factors[1][place.clone()]);
+            origin.floor.store(&mut origins[0][place.clone()]);
+            origin.offset.store(&mut origins[1][place]);
         }
-        (factors, any.then_some(crowns))
+        Numbers { factors, crowns: any.then_some(crowns), origins }
     }
 }

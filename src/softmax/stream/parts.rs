@@ -4,7 +4,8 @@
 use std::sync::Arc;
 
 use super::Stream;
-use super::numbers::{Factors, Origins};
+use super::again::Again;
+use super::numbers::{Factors, Numbers, Origins};
 use super::passes::{Finish, Fold, Sums, Tops, Totals};
 use crate::apply::parallel;
 use crate::element::Element;
@@ -12,7 +13,7 @@ use crate::lane::{Job, run_fused};
 use crate::softmax::input::Plain;
 use crate::softmax::lane::deepest;
 use crate::softmax::sum::{SHORT, Sum, chunk, is_shifted, mode, suffices};
-use crate::softmax::total::WIDEST;
+use crate::softmax::total::{WIDEST, single};
 use crate::softmax::wide::{Wide, power_of_two};
 
 /// All streams of some lanes.
@@ -117,7 +118,7 @@ impl<'a, 'b, A: Element, const LOG: bool> Stream<'a, 'b, A, LOG> {
         for i in 1..count {
             let first = i * chunks / count;
             let at = (first - rest.first) * size;
-            let Stream { job, columns, round, share, .. } = rest;
+            let Stream { job, columns, round, share, again, .. } = rest;
             let (outs, outs_rest) = rest.outs.split_at_mut(at);
             let (xs, xs_rest) = rest.xs.map(|xs| xs.split_at(at)).unzip();
             let none = (None, &mut [][..]);
@@ -130,6 +131,7 @@ impl<'a, 'b, A: Element, const LOG: bool> Stream<'a, 'b, A, LOG> {
                 round,
                 share,
                 first: rest.first,
+                again,
             });
             rest = Stream { xs: xs_rest, outs: outs_rest, first, ..rest };
         }
@@ -171,8 +173,7 @@ struct Found<A> {
 /// What the results are made of.
 struct Results<A> {
     lanes: Lanes<A>,
-    factors: [Vec<A>; 2],
-    crowns: Option<Vec<A>>,
+    numbers: Numbers<A>,
 }
 
 impl<A: Element, const LOG: bool> Parts<'_, '_, A, LOG> {
@@ -180,7 +181,7 @@ impl<A: Element, const LOG: bool> Parts<'_, '_, A, LOG> {
     pub(super) fn run(self) -> bool {
         let Self { streams, rows } = self;
         let chunks = rows.div_ceil(chunk::<A>());
-        let Stream { job, round, share, xs, .. } = streams[0];
+        let Stream { job, round, share, xs, again, .. } = streams[0];
         let work = |step: &Step<A>, stream: &mut Stream<'_, '_, A, LOG>| {
             let mut found =
                 Found { tops: Vec::new(), sums: (Vec::new(), Vec::new()), chunks: Vec::new() };
@@ -196,9 +197,11 @@ impl<A: Element, const LOG: bool> Parts<'_, '_, A, LOG> {
             }
             found
         };
-        let (dealt, can_count, in_place) = (share > 1, round == 1, xs.is_none());
+        let (dealt, can_count, keeps) = (share > 1, round == 1, !LOG && !again);
+        let replaces = keeps && xs.is_none();
         parallel::team(streams, work, |ask| {
-            Lead::<A, LOG> { ask, job, chunks, dealt, can_count, in_place }.run(rows <= SHORT)
+            Lead::<A, LOG> { ask, job, chunks, dealt, can_count, keeps, replaces }
+                .run(rows <= SHORT)
         })
     }
 }
@@ -212,14 +215,16 @@ struct Lead<'l, A, const LOG: bool> {
     dealt: bool,
     /// Whether the streams can count.
     can_count: bool,
-    /// Whether exponentials take the place of the elements.
-    in_place: bool,
+    /// Whether exponentials are kept in the output,
+    keeps: bool,
+    /// in place of the elements.
+    replaces: bool,
 }
 
 impl<A: Element, const LOG: bool> Lead<'_, A, LOG> {
     fn run(mut self, short: bool) -> bool {
         // What stands in the way is looked for before the first element is lost.
-        let first = self.in_place && !LOG && self.chunks > 1;
+        let first = self.replaces && self.chunks > 1;
         if first && self.lanes(Sought::Tops, &[]).is_none_or(|lanes| lanes.is_far()) {
             return false;
         }
@@ -235,11 +240,11 @@ impl<A: Element, const LOG: bool> Lead<'_, A, LOG> {
                 None => return false,
             }
         }
-        if !LOG && lanes.is_far() {
+        if self.keeps && lanes.is_far() {
             return false;
         }
-        let (factors, crowns) = run_fused(self.job, Factors::<A, LOG> { sums: &lanes.sums });
-        (self.ask)(Step::Finish(Results { lanes, factors, crowns }));
+        let numbers = run_fused(self.job, Factors::<A, LOG> { sums: &lanes.sums });
+        (self.ask)(Step::Finish(Results { lanes, numbers }));
         true
     }
 
@@ -303,7 +308,7 @@ impl<A: Element, const LOG: bool> Stream<'_, '_, A, LOG> {
     fn totals_of(&mut self, index: usize, chunks: usize, known: &Known<A>) -> Sums<A> {
         let (rows, last) = (self.rows(index - self.first), index + 1 == chunks);
         let (job, stream) = (self.job, self);
-        match (LOG, known.counted) {
+        match (LOG || stream.again, known.counted) {
             (false, _) => {
                 run_fused(job, Totals::<A, LOG, { mode::STORE }> { stream, known, rows, last })
             }
@@ -335,9 +340,15 @@ impl<A: Element, const LOG: bool> Stream<'_, '_, A, LOG> {
 
     /// The results.
     fn finish(&mut self, chunks: usize, results: &Results<A>) {
-        let Results { lanes, factors, crowns } = results;
+        let Results { lanes, numbers: Numbers { factors, crowns, origins } } = results;
         let factors = &factors.each_ref().map(|factors| self.expanded(factors));
         let crowns = crowns.as_ref().map(|crowns| self.expanded(crowns));
+        if const { !LOG && single::<A>() } && self.again {
+            let origins = &origins.each_ref().map(|origins| self.expanded(origins));
+            let crowns = crowns.as_deref();
+            let job = self.job;
+            return run_fused(job, Again { stream: self, origins, factors, crowns });
+        }
         for index in self.first..self.first + self.chunks() {
             let exponents = &lanes.exponents[index];
             let (rows, last) = (self.rows(index - self.first), index + 1 == chunks);
