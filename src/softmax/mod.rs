@@ -193,7 +193,7 @@ impl Softmax {
         along::update(
             self.axis,
             x,
-            &softmax_of(self.factor, x.len()),
+            &softmax_of(self.factor, COPIED),
             Some(A::softmax_columns(&self.tile(x.len()))),
         );
     }
@@ -227,6 +227,9 @@ impl Softmax {
         );
     }
 }
+
+/// Elements of an array that lanes in place may count as part of: they are copied first, and near then.
+const COPIED: usize = 0;
 
 /// The softmax of a lane of `x · factor`, of an array of so many elements.
 fn softmax_of<A: Element>(factor: f64, elements: usize) -> impl Fn(Strand<'_, A, ()>) + Sync {
@@ -289,7 +292,7 @@ impl Along {
         along::update(
             axis,
             x,
-            &self.lane(x.len()),
+            &self.lane(COPIED),
             self.tile(x.len()).as_ref().map(A::softmax_columns),
         );
     }
