@@ -77,6 +77,18 @@ fn bench<A: Element, T: Spec>(criterion: &mut Criterion, op: T) {
     }
 }
 
+/// New arrays of few elements of a plain function: little but what a call costs.
+fn new_arrays<A: Element>(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group(format!("new arrays of relu/{}", A::NAME));
+    for len in [1, 16, 64, 80, 128, 256, 1000] {
+        let x = sample::<A>(len);
+        group.bench_function(format!("{len}/this crate"), |b| b.iter(|| black_box(&x).relu()));
+        group.bench_function(format!("{len}/ndarray alone"), |b| {
+            b.iter(|| black_box(&x).mapv(|x| x.max(A::zero())));
+        });
+    }
+}
+
 macro_rules! every {
     ($($file:ident::$noun:ident { $($parameter:ident),* } => $method:tt, $inplace:ident;)*) => {
         fn every(criterion: &mut Criterion) {
@@ -86,6 +98,8 @@ macro_rules! every {
                 bench::<f32, $noun>(criterion, $noun::default());
                 bench::<f64, $noun>(criterion, $noun::default());
             )*
+            new_arrays::<f32>(criterion);
+            new_arrays::<f64>(criterion);
         }
     };
 }

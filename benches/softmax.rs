@@ -19,7 +19,7 @@ fn naive<A: NdFloat>(x: &Array2<A>, axis: Axis) -> Array2<A> {
 
 fn shapes<A: Element>(c: &mut Criterion) {
     let mut rng = StdRng::seed_from_u64(1);
-    for (rows, columns) in [(65536, 10), (4096, 1000), (1024, 1024), (64, 131_072)] {
+    for (rows, columns) in [(65536, 10), (32768, 512), (4096, 1000), (1024, 1024), (64, 131_072)] {
         let x = Array::from_shape_simple_fn((rows, columns), || {
             A::from_f64(rng.random_range(-8.0..8.0))
         });
@@ -118,6 +118,9 @@ fn channels<A: Element>(c: &mut Criterion) {
         group.throughput(Throughput::Elements(x.len() as u64)).sample_size(10);
         group.bench_function("softmax", |b| {
             b.iter(|| black_box(&x).softmax_assign_into(axis, &mut out));
+        });
+        group.bench_function("log_softmax", |b| {
+            b.iter(|| black_box(&x).log_softmax_assign_into(axis, &mut out));
         });
         group.bench_function("logsumexp", |b| b.iter(|| black_box(&x).logsumexp(axis)));
         group.bench_function("gradient", |b| b.iter(|| softmax_backward(&y, black_box(&x), axis)));
