@@ -322,7 +322,7 @@ impl<A: Element> Kernel for Differences<'_, A> {
 mod tests {
     use super::{log_softmax, softmax};
     use crate::element::Element;
-    use crate::lane::Job;
+    use crate::lane::{Job, Level, with_level};
     use crate::softmax::input::Plain;
 
     fn check<A: Element>(x: &[A]) {
@@ -341,13 +341,17 @@ mod tests {
     /// element that is nearly all of the sum.
     #[test]
     fn long_lanes_have_the_same_bits_near_and_far() {
-        for len in [4097, 20_000, 50_003, 131_072, 140_001] {
-            let x = |i: usize| (i * i % 1013) as f32 / 80.0 - 6.0 - (i / 9000 * 20 % 190) as f32;
-            let mut x: Vec<f32> = (0..len).map(x).collect();
-            check(&x);
-            check(&x.iter().map(|&x| f64::from(x)).collect::<Vec<_>>());
-            x[len / 2] = 300.0;
-            check(&x);
+        for level in Level::available() {
+            for len in [4097, 20_000, 50_003, 131_072, 140_001] {
+                let x =
+                    |i: usize| (i * i % 1013) as f32 / 80.0 - 6.0 - (i / 9000 * 20 % 190) as f32;
+                let mut x: Vec<f32> = (0..len).map(x).collect();
+                with_level(level, || check(&x));
+                let double: Vec<f64> = x.iter().map(|&x| f64::from(x)).collect();
+                with_level(level, || check(&double));
+                x[len / 2] = 300.0;
+                with_level(level, || check(&x));
+            }
         }
     }
 }

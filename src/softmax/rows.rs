@@ -361,7 +361,7 @@ fn crown<S: Simd, A: Element, I: Input<A>>(simd: S, input: I, lane: &mut [A], su
 mod tests {
     use super::Rows;
     use crate::element::Element;
-    use crate::lane::Job;
+    use crate::lane::{Job, Level, with_level};
     use crate::softmax::input::Plain;
 
     fn results<A: Element, const LOG: bool>(
@@ -389,15 +389,19 @@ mod tests {
     /// On every machine, whatever the size of the array.
     #[test]
     fn lanes_have_the_same_bits_alone_together_near_and_far() {
-        if !Job::new().is_fused() {
-            return;
-        }
-        for len in [1, 10, 64, 65, 100, 128, 200, 512, 1000, 4000] {
-            check::<f32, false>(len);
-            check::<f32, true>(len);
-            let len = len.min(2000);
-            check::<f64, false>(len);
-            check::<f64, true>(len);
+        for level in Level::available() {
+            with_level(level, || {
+                if !Job::new().is_fused() {
+                    return;
+                }
+                for len in [1, 10, 64, 65, 100, 128, 200, 512, 1000, 4000] {
+                    check::<f32, false>(len);
+                    check::<f32, true>(len);
+                    let len = len.min(2000);
+                    check::<f64, false>(len);
+                    check::<f64, true>(len);
+                }
+            });
         }
     }
 }

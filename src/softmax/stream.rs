@@ -244,7 +244,7 @@ impl<A: Element, const LOG: bool> Stream<'_, '_, A, LOG> {
 mod tests {
     use super::stream;
     use crate::element::Element;
-    use crate::lane::Job;
+    use crate::lane::{Job, Level, with_level};
     use ndarray::Array2;
 
     fn results<A: Element>(x: &Array2<A>, in_place: bool, far: bool) -> Option<Vec<u64>> {
@@ -254,13 +254,21 @@ mod tests {
         done.then(|| out.iter().map(|y| Element::to_f64(*y).to_bits()).collect())
     }
 
-    /// On every machine, whatever the size of the array: whole rows, rows that are read flat, several chunks, lanes whose
-    /// chunks are far apart and lanes of one element that is nearly all of the sum.
+    /// On every machine, whatever the size of the array.
     #[test]
     fn exponentials_that_are_made_again_have_the_same_bits() {
-        if !Job::new().is_fused() {
-            return;
+        for level in Level::available() {
+            with_level(level, || {
+                if Job::new().is_fused() {
+                    check()
+                }
+            });
         }
+    }
+
+    /// Whole rows, rows that are read flat, several chunks, lanes whose chunks are far apart and lanes of one element that
+    /// is nearly all of the sum.
+    fn check() {
         for (rows, columns) in [(65, 64), (300, 8200), (999, 10), (4100, 48), (9000, 16), (5001, 3)]
         {
             let mut x = Array2::from_shape_fn((rows, columns), |(i, j)| {
@@ -283,6 +291,14 @@ mod tests {
             }
             let double = x.mapv(f64::from);
             assert_eq!(results(&double, false, true), results(&double, false, false));
+            // What is not a number makes all of its lane so, what is infinitely low nothing.
+            x.mapv_inplace(|x| if x < -100.0 { x + 150.0 } else { x });
+            (x[[rows - 1, 0]], x[[3, 1]]) = (f32::NAN, f32::NEG_INFINITY);
+            let far = results(&x, false, true).expect("no lane is shifted");
+            assert_eq!(Some(&far), results(&x, false, false).as_ref(), "{rows} x {columns}");
+            let zeros = far.iter().filter(|&&y| y == 0).count();
+            let nan = far.iter().filter(|&&y| f64::from_bits(y).is_nan()).count();
+            assert!(zeros > 0 && nan == rows, "{rows} x {columns}: {zeros} zeros, {nan} NaN");
         }
     }
 }
