@@ -96,7 +96,8 @@ pub(super) fn collect<A: Element, O: Op>(op: O, x: &[A]) -> Vec<A> {
     out
 }
 
-/// The same of more elements.
+/// The same of more elements. The choice between both is the caller's: made in here, the compiler gives 33 to 64 elements
+/// code that takes twice as long.
 #[inline(always)]
 pub(super) fn collect_more<A: Element, O: Op>(op: O, x: &[A]) -> Vec<A> {
     run_plainly(Chunks { op, x })

@@ -39,7 +39,7 @@ pub(crate) fn softmax<A: Element, I: Input<A>>(
         return;
     }
     if x.len() <= chunk::<A>() && job.is_fused() {
-        let (x, len) = (Some(x), x.len());
+        let (x, len, far) = (Some(x), x.len(), false);
         return Rows::<'_, A, I, false> { input, x, out, len, far }.run_all(job);
     }
     let far = is_long_and_far(far, x);
@@ -273,7 +273,7 @@ pub(crate) fn log_softmax<A: Element>(job: Job, far: bool, x: &[A], out: &mut [A
         return;
     }
     if x.len() <= chunk::<A>() && job.is_fused() {
-        let (input, x, len) = (Plain, Some(x), x.len());
+        let (input, x, len, far) = (Plain, Some(x), x.len(), false);
         return Rows::<'_, A, _, true> { input, x, out, len, far }.run_all(job);
     }
     let far = is_long_and_far(far, x);

@@ -29,8 +29,8 @@ const LARGEST_DOUBLE: (u64, usize) = (1 << 40, 192);
 const NEAR: usize = 4 << 20;
 /// unless all columns take few bytes,
 const SMALL: usize = 64 << 10;
-/// or have so few elements: on Intel's processors, and on AMD's, where columns of 16 to 32 take 0.81 to 1.07 of the time on
-/// a belt, their logarithms 0.72 to 0.96.
+/// or have so few elements: on Intel's processors, and on AMD's, where columns of 16 to 32 take 0.74 to 1.07 of the time on
+/// a belt, their logarithms 0.70 to 0.96.
 const FEW: [usize; 2] = [32, 15];
 /// Bytes of the shortest rows of a plane that has a belt of its own: 32 × 32 columns take 0.9 to 1.0 of the time of whole
 /// rows so.
