@@ -108,9 +108,15 @@ fn in_place<A: Element>(c: &mut Criterion) {
 fn channels<A: Element>(c: &mut Criterion) {
     let mut rng = StdRng::seed_from_u64(5);
     let axis = Axis(1);
-    for shape in
-        [[8, 21, 128, 128], [8, 40, 64, 64], [64, 256, 14, 14], [5, 256, 30, 30], [1024, 10, 4, 8]]
-    {
+    for shape in [
+        [8, 21, 128, 128],
+        [8, 40, 64, 64],
+        [64, 256, 14, 14],
+        [5, 256, 30, 30],
+        [16, 256, 28, 28],
+        [12, 512, 28, 28],
+        [1024, 10, 4, 8],
+    ] {
         let x = Array::from_shape_simple_fn(shape, || A::from_f64(rng.random_range(-8.0..8.0)));
         let y = x.softmax(axis);
         let mut out = x.clone();

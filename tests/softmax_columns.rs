@@ -244,7 +244,7 @@ fn planes_of_columns_have_the_bits_of_lanes() {
     }
 }
 
-/// Planes that come from memory, one after the other: rows of whole vectors and not, one part to a plane and several.
+/// Planes that come from memory, one after the other: rows of whole vectors and not, in one piece and in several.
 #[test]
 fn planes_from_memory_have_the_bits_of_lanes() {
     fn check<A: Element>(shape: [usize; 4]) {
@@ -254,7 +254,15 @@ fn planes_from_memory_have_the_bits_of_lanes() {
         let (x, dy) = (random(), random());
         along(x.view(), dy.view(), Axis(1));
     }
-    for shape in [[9, 40, 60, 55], [42, 100, 14, 19], [70, 64, 16, 16], [5, 180, 30, 40]] {
+    for shape in [
+        [9, 40, 60, 55],
+        [42, 100, 14, 19],
+        [70, 64, 16, 16],
+        [5, 180, 30, 40],
+        // Long columns: belts of four planes and of seven, too few planes for one.
+        [11, 1000, 10, 12],
+        [3, 700, 22, 25],
+    ] {
         check::<f32>(shape);
         check::<f64>(shape);
     }

@@ -86,7 +86,7 @@ impl<A: Element, I: Input<A>, const LOG: bool> Columns<A> for Along<I, LOG> {
             && self.job.is_fused()
             && self.way((rows, columns)).is_none()
             // Threads have a belt each.
-            && !share_a_belt::<A>(self.near, (rows, columns))
+            && !share_a_belt::<A>((self.near, self.far), (rows, columns))
             && shares::<A>(rows, columns)
     }
 
@@ -98,7 +98,8 @@ impl<A: Element, I: Input<A>, const LOG: bool> Columns<A> for Along<I, LOG> {
     }
 
     fn planes(&self, x: Option<&[A]>, out: &mut [A], shape: (usize, usize)) -> bool {
-        let able = I::PLAIN && self.job.is_fused() && share_a_belt::<A>(self.near, shape);
+        let able =
+            I::PLAIN && self.job.is_fused() && share_a_belt::<A>((self.near, self.far), shape);
         able && planes::<A, LOG>(self.job, x, out, shape)
     }
 

@@ -7,7 +7,7 @@
 use fearless_simd::Simd;
 use ndarray::{ArrayView2, ArrayViewMut2};
 
-use super::belt::Belt;
+use super::belt::{Belt, PARTS, is_whole};
 use super::finish::quotient;
 use super::input::Plain;
 use super::lane::difference;
@@ -17,14 +17,16 @@ use crate::apply::{GROUPS, LINE, is_of_amd};
 use crate::element::Element;
 use crate::lane::{Job, Kernel, Lane, LaneIo, run_fused};
 
-/// Elements of the longest columns.
+/// Elements of the longest columns in strips.
 const LONGEST: usize = 512;
 /// Bytes of columns near by times the cube of the elements of one, at most: 256 × 4096 and 512 × 256 take 0.9 of the time
-/// of whole rows, 500 × 500 and 384 × 1024, which are beyond, would take 1.1 to 1.2 (Intel Xeon). Elements of the longest
-/// columns on a belt: 256 × 32768 take 0.8 to 1.0, 512 × 8192 would take 1.1.
-const LARGEST: (u64, usize) = (1 << 46, 256);
-/// The same for `f64`.
-const LARGEST_DOUBLE: (u64, usize) = (1 << 40, 192);
+/// of whole rows, 500 × 500 and 384 × 1024, which are beyond, would take 1.1 to 1.2 (Intel Xeon); of `f32` and of `f64`.
+const LARGEST: [u64; 2] = [1 << 46, 1 << 40];
+/// Elements of the longest columns on a belt, of `f32` and of `f64`: 256 × 32768 take 0.8 to 1.0 of the time of whole rows,
+/// 512 × 8192 would take 1.1 (Intel Xeon);
+const LONGEST_PART: [usize; 2] = [256, 192];
+/// the same on AMD's processors, where 256 × 16384 and planes of 128 × 3136 would take 1.2 to 1.5.
+const LONGEST_PART_AMD: usize = 127;
 /// Bytes of an array that strips are gathered from. What comes from memory goes over a belt,
 const NEAR: usize = 4 << 20;
 /// unless all columns take few bytes,
@@ -38,9 +40,14 @@ const ROW: usize = 4 << 10;
 /// Bytes of the copies of columns that go together.
 const CELLS: usize = 64 << 10;
 
-/// The limits of columns in strips and on a belt.
-fn largest<A: Element>() -> (u64, usize) {
-    if single::<A>() { LARGEST } else { LARGEST_DOUBLE }
+/// The place of a limit for this type.
+fn of_type<A: Element>() -> usize {
+    usize::from(!single::<A>())
+}
+
+/// Elements of the longest columns on a belt that has parts of planes.
+fn longest<A: Element>() -> usize {
+    if is_of_amd() { LONGEST_PART_AMD } else { LONGEST_PART[of_type::<A>()] }
 }
 
 /// Whether columns have few elements.
@@ -66,14 +73,13 @@ impl Way {
     /// The better way for columns of this shape, of an array that [`is_near`] or not, if one is better than whole rows.
     pub(super) fn of<A: Element>(near: bool, (len, columns): (usize, usize)) -> Option<Self> {
         let bytes = len * columns * size_of::<A>();
-        let (largest, longest) = largest::<A>();
         let work = (bytes as u64).saturating_mul((len as u64).pow(3));
         if columns < A::WIDTH {
             None
         } else if near || bytes <= SMALL || are_few(len) {
-            (len <= LONGEST && work <= largest).then_some(Self::Strips)
+            (len <= LONGEST && work <= LARGEST[of_type::<A>()]).then_some(Self::Strips)
         } else {
-            (len <= longest && columns * size_of::<A>() >= ROW).then_some(Self::Belt)
+            (len <= longest::<A>() && columns * size_of::<A>() >= ROW).then_some(Self::Belt)
         }
     }
 }
@@ -126,35 +132,46 @@ const ROWS: usize = 4 << 10;
 /// belt, logarithms 0.9 to 1.0.
 const SMALL_PLANE: usize = 16 << 10;
 
-/// Whether planes of this shape go over one belt, in an array that [`is_near`] or not.
-pub(super) fn share_a_belt<A: Element>(near: bool, (len, columns): (usize, usize)) -> bool {
-    let (_, longest) = largest::<A>();
+/// Elements of the longest columns of planes that go over a belt in one piece.
+const LONGEST_WHOLE: usize = ROWS / PARTS;
+
+/// Whether planes of this shape go over one belt, in an array that [`is_near`] or not, and [`is_far`](super::rows::is_far)
+/// or not: in between longer ones would take up to 1.4 of the time of whole rows on two threads.
+pub(super) fn share_a_belt<A: Element>(
+    (near, far): (bool, bool),
+    (len, columns): (usize, usize),
+) -> bool {
+    let most = if far { LONGEST_WHOLE } else { LONGEST_PART[of_type::<A>()] };
+    let whole = len <= most && is_whole::<A>((len, columns));
     let large = len * columns * size_of::<A>() > SMALL_PLANE && columns >= A::WIDTH;
-    !near && large && !are_few(len) && len <= longest
+    !near && large && !are_few(len) && (whole || len <= longest::<A>())
 }
 
 /// The same of planes that [`share_a_belt`], one after the other; returns whether this was done.
 pub(super) fn planes<A: Element, const LOG: bool>(
     job: Job,
-    x: Option<&[A]>,
-    out: &mut [A],
+    mut x: Option<&[A]>,
+    mut out: &mut [A],
     (len, columns): (usize, usize),
 ) -> bool {
     let plane = len * columns;
-    // In place the last vector of a row may not overlap the one before.
-    if plane >= out.len() || x.is_none() && !columns.is_multiple_of(A::WIDTH) {
+    // Long columns only in one piece. In place the last vector of a row may not overlap the one before.
+    let few = out.len() / plane < if len > longest::<A>() { PARTS } else { 2 };
+    if few || x.is_none() && !columns.is_multiple_of(A::WIDTH) {
         return false;
     }
-    let size = (ROWS / len).max(1) * plane;
-    let mut memory = Vec::new();
-    let mut xs = x.map(|x| x.chunks(size));
-    for out in out.chunks_mut(size) {
-        let mut outs: Vec<&mut [A]> = out.chunks_exact_mut(columns).collect();
-        let x = xs.as_mut().and_then(Iterator::next);
-        let xs: Option<Vec<&[A]>> = x.map(|x| x.chunks_exact(columns).collect());
+    let size = ROWS / len * plane;
+    let memory = &mut Vec::new();
+    while !out.is_empty() {
+        // The last belt has no fewer planes than the others.
+        let count = if out.len() < 2 * size { out.len() } else { size };
+        let (these, out_rest) = out.split_at_mut(count);
+        let (these_x, x_rest) = x.map(|x| x.split_at(count)).unzip();
+        let mut outs: Vec<&mut [A]> = these.chunks_exact_mut(columns).collect();
+        let xs: Option<Vec<&[A]>> = these_x.map(|x| x.chunks_exact(columns).collect());
         let (xs, outs) = (xs.as_deref(), &mut outs[..]);
-        let memory = &mut memory;
-        run_fused(job, Belt::<'_, '_, '_, A, LOG> { xs, outs, len, memory });
+        run_fused(job, Belt::<'_, '_, '_, A, LOG> { xs, outs, len, memory: &mut *memory });
+        (x, out) = (x_rest, out_rest);
     }
     true
 }
