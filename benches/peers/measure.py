@@ -35,6 +35,7 @@ ELEMENTWISE = ["relu", "leaky_relu", "sigmoid", "tanh", "gelu", "gelu_tanh", "si
 SOFTMAX = [
     ("65536x10", 1), ("65536x10", 0), ("4096x1000", 1), ("4096x1000", 0), ("1024x1024", 1), ("1024x1024", 0),
     ("64x131072", 1), ("64x131072", 0), ("8x12x512x512", 3), ("1x16777216", 1), ("8x21x128x128", 1), ("64x256x14x14", 1),
+    ("32x128x28x28", 1),
 ]
 DOUBLE_SOFTMAX = ("65536x10", "4096x1000", "1024x1024")
 PYTHON = ["torch", "jax", "tensorflow", "onnxruntime", "numpy"]
