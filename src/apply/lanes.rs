@@ -14,7 +14,7 @@ use crate::activation::Cost;
 use crate::element::Element;
 
 /// How many times as many elements as elsewhere are worth two threads where each then has narrower rows.
-pub(super) const WORTH: usize = 4;
+pub(crate) const WORTH: usize = 4;
 /// Elements that are copied at a time before they are overwritten.
 const PART: usize = 2 << 10;
 /// Elements of a plane whose rows threads share well.

@@ -23,8 +23,8 @@ pub(super) struct Along<I, const LOG: bool> {
     pub(super) input: I,
     /// Whether the whole array [`is_far`](super::rows::is_far).
     pub(super) far: bool,
-    /// Whether it [`is_near`](super::strips::is_near).
-    pub(super) near: bool,
+    /// Whether it is [`near`](super::strips::near).
+    pub(super) near: Option<u64>,
 }
 
 impl<I, const LOG: bool> Along<I, LOG> {

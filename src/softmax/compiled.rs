@@ -3,7 +3,7 @@
 
 use super::input::{Plain, Scale};
 use super::rows::is_far;
-use super::strips::is_near;
+use super::strips::near;
 use super::{SoftmaxStats, backward, columns, lane, logsumexp, masked};
 use crate::apply::{Columns, Pairs, Reduce};
 use crate::element::Element;
@@ -48,7 +48,8 @@ enum Kind<A> {
 impl<A: Element> SoftmaxColumns<A> {
     /// Of `x · factor`; without a factor, the logarithm. For an array of so many elements.
     pub(super) fn new(job: Job, factor: Option<f64>, elements: usize) -> Self {
-        let (far, near, input) = (is_far::<A>(elements), is_near::<A>(elements), Plain);
+        let (far, near) = (is_far::<A>(elements), near::<A>(elements, factor.is_none()));
+        let input = Plain;
         Self(match factor {
             None => Kind::Logarithm(columns::Along { job, input, far, near }),
             Some(1.0) => Kind::Plain(columns::Along { job, input, far, near }),

@@ -13,15 +13,22 @@ use super::input::Plain;
 use super::lane::difference;
 use super::tile::{Beside, logarithms, quotients};
 use super::total::single;
-use crate::apply::{GROUPS, LINE, is_of_amd};
+use crate::activation::Cost;
+use crate::apply::parallel::{self, singles};
+use crate::apply::{GROUPS, LINE, WORTH, is_of_amd};
 use crate::element::Element;
 use crate::lane::{Job, Kernel, Lane, LaneIo, run_fused};
 
 /// Elements of the longest columns in strips.
-const LONGEST: usize = 512;
+const LONGEST: usize = 1 << 10;
 /// Bytes of columns near by times the cube of the elements of one, at most: 256 × 4096 and 512 × 256 take 0.9 of the time
-/// of whole rows, 500 × 500 and 384 × 1024, which are beyond, would take 1.1 to 1.2 (Intel Xeon); of `f32` and of `f64`.
+/// of whole rows, 500 × 500 and 384 × 1024, which are beyond, would take 1.1 to 1.2 (Intel Xeon); of `f32` and of `f64`;
 const LARGEST: [u64; 2] = [1 << 46, 1 << 40];
+/// softmax of `f32` on AMD's processors: 512 × 512 takes 0.76 to 0.81, 768 × 768 0.92 to 0.98, 900 × 1000 would take 1.1;
+const LARGEST_AMD: u64 = 1 << 50;
+/// and of threads, which meet three times in whole rows, but not here, elsewhere and on AMD's processors: two take 0.35 to
+/// 0.85 of the time for columns of 512 to 1024, with `f64` and logarithms 0.5 to 1.1.
+const LARGEST_SHARED: [u64; 2] = [1 << 50, 1 << 52];
 /// Elements of the longest columns on a belt, of `f32` and of `f64`: 256 × 32768 take 0.8 to 1.0 of the time of whole rows,
 /// 512 × 8192 would take 1.1 (Intel Xeon);
 const LONGEST_PART: [usize; 2] = [256, 192];
@@ -38,7 +45,7 @@ const FEW: [usize; 2] = [32, 15];
 /// rows so.
 const ROW: usize = 4 << 10;
 /// Bytes of the copies of columns that go together.
-const CELLS: usize = 64 << 10;
+const CELLS: usize = 256 << 10;
 
 /// The place of a limit for this type.
 fn of_type<A: Element>() -> usize {
@@ -55,9 +62,20 @@ fn are_few(len: usize) -> bool {
     len <= FEW[usize::from(is_of_amd())]
 }
 
-/// Whether an array of so many elements is near enough to be read in strips.
-pub(super) fn is_near<A>(elements: usize) -> bool {
-    elements * size_of::<A>() <= NEAR
+/// The most work that columns in strips may be, bytes times the cube of a length, of an array of so many elements; nothing
+/// if that comes from memory.
+pub(super) fn near<A: Element>(elements: usize, log: bool) -> Option<u64> {
+    if elements * size_of::<A>() > NEAR {
+        return None;
+    }
+    let amd = is_of_amd();
+    Some(if parallel::threads(Cost::Moderate, singles::<A>(elements), WORTH) > 1 {
+        LARGEST_SHARED[usize::from(amd)]
+    } else if amd && !log && const { single::<A>() } {
+        LARGEST_AMD
+    } else {
+        LARGEST[of_type::<A>()]
+    })
 }
 
 /// How columns are copied.
@@ -70,14 +88,18 @@ pub(super) enum Way {
 }
 
 impl Way {
-    /// The better way for columns of this shape, of an array that [`is_near`] or not, if one is better than whole rows.
-    pub(super) fn of<A: Element>(near: bool, (len, columns): (usize, usize)) -> Option<Self> {
+    /// The better way for columns of this shape, of an array that is [`near`] or not, if one is better than whole rows.
+    pub(super) fn of<A: Element>(
+        near: Option<u64>,
+        (len, columns): (usize, usize),
+    ) -> Option<Self> {
         let bytes = len * columns * size_of::<A>();
         let work = (bytes as u64).saturating_mul((len as u64).pow(3));
+        let largest = near.unwrap_or(LARGEST[of_type::<A>()]);
         if columns < A::WIDTH {
             None
-        } else if near || bytes <= SMALL || are_few(len) {
-            (len <= LONGEST && work <= LARGEST[of_type::<A>()]).then_some(Self::Strips)
+        } else if near.is_some() || bytes <= SMALL || are_few(len) {
+            (len <= LONGEST && work <= largest).then_some(Self::Strips)
         } else {
             (len <= longest::<A>() && columns * size_of::<A>() >= ROW).then_some(Self::Belt)
         }
@@ -135,16 +157,16 @@ const SMALL_PLANE: usize = 16 << 10;
 /// Elements of the longest columns of planes that go over a belt in one piece.
 const LONGEST_WHOLE: usize = ROWS / PARTS;
 
-/// Whether planes of this shape go over one belt, in an array that [`is_near`] or not, and [`is_far`](super::rows::is_far)
+/// Whether planes of this shape go over one belt, in an array that is [`near`] or not, and [`is_far`](super::rows::is_far)
 /// or not: in between longer ones would take up to 1.4 of the time of whole rows on two threads.
 pub(super) fn share_a_belt<A: Element>(
-    (near, far): (bool, bool),
+    (near, far): (Option<u64>, bool),
     (len, columns): (usize, usize),
 ) -> bool {
     let most = if far { LONGEST_WHOLE } else { LONGEST_PART[of_type::<A>()] };
     let whole = len <= most && is_whole::<A>((len, columns));
     let large = len * columns * size_of::<A>() > SMALL_PLANE && columns >= A::WIDTH;
-    !near && large && !are_few(len) && (whole || len <= longest::<A>())
+    near.is_none() && large && !are_few(len) && (whole || len <= longest::<A>())
 }
 
 /// The same of planes that [`share_a_belt`], one after the other; returns whether this was done.
