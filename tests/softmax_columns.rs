@@ -169,7 +169,8 @@ fn threads_that_share_columns_give_the_same_bits() {
     let mut rng = StdRng::seed_from_u64(9);
     for threads in [2, 3, 8] {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
-        let shapes = [(1100, 300), (4166, 130), (9000, 33), (5000, 64), (8193, 70)];
+        let shapes =
+            [(1100, 300), (4166, 130), (9000, 33), (5000, 64), (8193, 70), (700, 700), (1024, 257)];
         for (rows, count) in shapes.into_iter().chain([(40, 5001), (300, 900), (50, 22_000)]) {
             let kind = rng.random_range(0..KINDS);
             pool.install(|| check::<f32>(rows, count, kind, &mut rng));
