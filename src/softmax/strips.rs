@@ -65,8 +65,10 @@ fn are_few(len: usize) -> bool {
 /// The most work that columns in strips may be, bytes times the cube of a length, of an array of so many elements; nothing
 /// if that comes from memory.
 pub(super) fn near<A: Element>(elements: usize, log: bool) -> Option<u64> {
-    if elements * size_of::<A>() > NEAR {
-        return None;
+    let bytes = elements * size_of::<A>();
+    // The questions below would be felt in calls for a few elements.
+    if !(SMALL..=NEAR).contains(&bytes) {
+        return (bytes < SMALL).then_some(LARGEST[of_type::<A>()]);
     }
     let amd = is_of_amd();
     Some(if parallel::threads(Cost::Moderate, singles::<A>(elements), WORTH) > 1 {
