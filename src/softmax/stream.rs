@@ -15,6 +15,7 @@ use self::parts::Parts;
 use super::sum::{SHORT, chunk};
 use super::total::single;
 use crate::activation::Cost;
+use crate::apply::is_of_amd;
 use crate::apply::parallel::{self, singles};
 use crate::element::Element;
 use crate::lane::Job;
@@ -29,9 +30,10 @@ mod passes;
 const TILE: usize = 64 << 20;
 /// Bytes of the widest row: what is known of its columns stays in the first caches.
 const WIDE: usize = 8 << 10;
-/// Bytes of the longest short row and of the shortest long one of which one thread makes exponentials again, of arrays that
-/// are far from the caches: columns take 0.79 to 0.9 of the time so. Of those between it would take 0.87 to 1.24, but two
-/// threads, which memory limits sooner, 0.74 to 0.93 of all.
+/// Bytes of the longest short row and of the shortest long one of which one thread of AMD's processors makes exponentials
+/// again, in arrays that are far from the caches: columns take 0.79 to 0.9 of the time so. Of those between it would take
+/// 0.87 to 1.24. Two threads always make them again: rows beside those of another thread had better not be written (0.69 to
+/// 0.94 in the third-level cache), and memory limits two sooner (0.74 to 0.93).
 const AGAIN: [usize; 2] = [256, 32 << 10];
 /// Rows that are read together.
 const ROWS: usize = 4;
@@ -58,9 +60,9 @@ pub(super) fn stream<A: Element, const LOG: bool>(
         return false;
     }
     let threads = || parallel::threads(Cost::Moderate, singles::<A>(rows * columns), MEETINGS);
-    let again = far && const { single::<A>() } && {
+    let again = const { single::<A>() } && is_of_amd() && {
         let row = columns * size_of::<A>();
-        threads() > 1 || row <= AGAIN[0] || row >= AGAIN[1]
+        threads() > 1 || far && (row <= AGAIN[0] || row >= AGAIN[1])
     };
     if let Some(flat) = flat::<A>(rows, columns)
         && out.is_standard_layout()
