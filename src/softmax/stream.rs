@@ -32,8 +32,8 @@ const TILE: usize = 64 << 20;
 const WIDE: usize = 8 << 10;
 /// Bytes of the longest short row and of the shortest long one of which one thread of AMD's processors makes exponentials
 /// again, in arrays that are far from the caches: columns take 0.79 to 0.9 of the time so. Of those between it would take
-/// 0.87 to 1.24. Two threads always make them again: rows beside those of another thread had better not be written (0.69 to
-/// 0.94 in the third-level cache), and memory limits two sooner (0.74 to 0.93).
+/// 0.87 to 1.24. Two threads make them again there, since memory limits them sooner (0.74 to 0.93), and wherever they take
+/// rows in turn, since those beside the rows of another thread had better not be written (0.69 to 0.94 near the caches).
 const AGAIN: [usize; 2] = [256, 32 << 10];
 /// Rows that are read together.
 const ROWS: usize = 4;
@@ -62,7 +62,8 @@ pub(super) fn stream<A: Element, const LOG: bool>(
     let threads = || parallel::threads(Cost::Moderate, singles::<A>(rows * columns), MEETINGS);
     let again = const { single::<A>() } && is_of_amd() && {
         let row = columns * size_of::<A>();
-        threads() > 1 || far && (row <= AGAIN[0] || row >= AGAIN[1])
+        let one = row <= AGAIN[0] || row >= AGAIN[1];
+        far && one || (far || dealt::<A>(rows, columns)) && threads() > 1
     };
     if let Some(flat) = flat::<A>(rows, columns)
         && out.is_standard_layout()
