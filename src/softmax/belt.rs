@@ -33,7 +33,7 @@ const APART: usize = 2 << 10;
 /// Vectors of a row that are copied together there.
 const TOGETHER: usize = 4;
 
-/// Whether planes of these rows and columns are copied in one piece.
+/// Whether planes of these rows and columns are better copied in one piece.
 pub(super) fn is_whole<A: Element>((len, columns): (usize, usize)) -> bool {
     let whole = if len < LONG { SHORT_WHOLE } else { WHOLE[usize::from(!single::<A>())] };
     is_of_amd() && len * columns * size_of::<A>() <= whole
@@ -46,6 +46,8 @@ pub(super) struct Belt<'a, 'b, 'c, A, const LOG: bool> {
     pub(super) outs: &'a mut [&'c mut [A]],
     /// Rows of a plane.
     pub(super) len: usize,
+    /// Whether planes are copied in one piece: for [`PARTS`] of them and more, if they are [whole](is_whole).
+    pub(super) whole: bool,
     /// Memory for copies, of any length.
     pub(super) memory: &'a mut Vec<A>,
 }
@@ -74,13 +76,12 @@ impl<A: Element, const LOG: bool> Kernel for Belt<'_, '_, '_, A, LOG> {
     type Output = ();
     #[inline(always)]
     fn run<S: Simd>(self, simd: S) {
-        let Self { xs, outs, len, memory } = self;
+        let Self { xs, outs, len, whole, memory } = self;
         let columns = outs.first().map_or(0, |row| row.len());
         let (planes, vectors) = (outs.len() / len.max(1), columns.div_ceil(A::WIDTH));
         // Groups begin a vector more apart: otherwise all of a row could fall into one set of the first-level cache.
         let group = (len + 1) * A::WIDTH;
-        let in_one = planes >= PARTS && is_whole::<A>((len, columns));
-        let most = if in_one {
+        let most = if whole {
             vectors
         } else {
             let fit = CELLS / size_of::<A>() / group;
@@ -95,7 +96,7 @@ impl<A: Element, const LOG: bool> Kernel for Belt<'_, '_, '_, A, LOG> {
         let lowest = A::Lanes::<S>::fill(simd, A::neg_infinity());
         let (mut tops, mut ready) = (vec![lowest; most], vec![(lowest, lowest); most]);
         let nothing = Part::default();
-        if in_one && len >= LONG && columns * size_of::<A>() >= APART {
+        if whole && len >= LONG && columns * size_of::<A>() >= APART {
             let cells = aligned(memory, most * group);
             for part in parts {
                 tops.fill(lowest);
@@ -279,11 +280,11 @@ impl<S: Simd, A: Element, const LOG: bool> Beside for Steps<'_, '_, '_, S, A, LO
 mod tests {
     use super::Belt;
     use crate::element::Element;
-    use crate::lane::{Job, run_fused};
+    use crate::lane::{Job, Level, run_fused, with_level};
     use crate::prelude::*;
     use ndarray::{Array3, Axis};
 
-    fn belt<A: Element, const LOG: bool>(x: &Array3<A>, in_place: bool) -> Array3<A> {
+    fn belt<A: Element, const LOG: bool>(x: &Array3<A>, in_place: bool, whole: bool) -> Array3<A> {
         let (_, len, columns) = x.dim();
         let mut out = if in_place { x.clone() } else { Array3::from_elem(x.raw_dim(), A::one()) };
         let xs: Vec<&[A]> = x.as_slice().expect("new").chunks(columns).collect();
@@ -291,12 +292,11 @@ mod tests {
         let mut outs: Vec<&mut [A]> = all.chunks_mut(columns).collect();
         let (xs, outs) = ((!in_place).then_some(&xs[..]), &mut outs[..]);
         let memory = &mut Vec::new();
-        run_fused(Job::new(), Belt::<'_, '_, '_, A, LOG> { xs, outs, len, memory });
+        run_fused(Job::new(), Belt::<'_, '_, '_, A, LOG> { xs, outs, len, whole, memory });
         out
     }
 
     fn check<A: Element>() {
-        // In parts, and from four planes on in one piece.
         for shape in [
             (1, 1, 16),
             (1, 33, 70),
@@ -314,24 +314,28 @@ mod tests {
                 A::from_f64(((i * 31 + j * j * 7 + k * 13) % 101) as f64 / 8.0 - 6.0)
             });
             let near = (x.softmax(Axis(1)), x.log_softmax(Axis(1)));
-            assert_eq!(
-                (belt::<A, false>(&x, false), belt::<A, true>(&x, false)),
-                near,
-                "{shape:?}"
-            );
-            if shape.2.is_multiple_of(16) {
-                let in_place = (belt::<A, false>(&x, true), belt::<A, true>(&x, true));
-                assert_eq!(in_place, near, "{shape:?} in place");
+            for whole in [false, true] {
+                let y = (belt::<A, false>(&x, false, whole), belt::<A, true>(&x, false, whole));
+                assert_eq!(y, near, "{shape:?}, {whole}");
+                if shape.2.is_multiple_of(16) {
+                    let y = (belt::<A, false>(&x, true, whole), belt::<A, true>(&x, true, whole));
+                    assert_eq!(y, near, "{shape:?} in place, {whole}");
+                }
             }
         }
     }
 
-    /// Whatever the size of an array from which on it goes over a belt: one part and many, of one plane and of several.
+    /// Whatever the size of an array from which on it goes over a belt: one part and many, of one plane and of several, on
+    /// every machine in one piece as well.
     #[test]
     fn a_belt_gives_the_bits_of_arrays_in_the_caches() {
-        if Job::new().is_fused() {
-            check::<f32>();
-            check::<f64>();
+        for level in Level::available() {
+            with_level(level, || {
+                if Job::new().is_fused() {
+                    check::<f32>();
+                    check::<f64>();
+                }
+            });
         }
     }
 }

@@ -144,7 +144,8 @@ pub(super) fn strips<A: Element, const LOG: bool>(
         Way::Strips => run_fused(job, Strips::<'_, '_, A, LOG> { xs, outs }),
         Way::Belt => {
             let (len, memory) = (outs.len(), &mut Vec::new());
-            run_fused(job, Belt::<'_, '_, '_, A, LOG> { xs, outs, len, memory });
+            let whole = false;
+            run_fused(job, Belt::<'_, '_, '_, A, LOG> { xs, outs, len, whole, memory });
         }
     }
     true
@@ -184,7 +185,7 @@ pub(super) fn planes<A: Element, const LOG: bool>(
     if few || x.is_none() && !columns.is_multiple_of(A::WIDTH) {
         return false;
     }
-    let size = ROWS / len * plane;
+    let (size, is_whole) = (ROWS / len * plane, is_whole::<A>((len, columns)));
     let memory = &mut Vec::new();
     while !out.is_empty() {
         // The last belt has no fewer planes than the others.
@@ -194,7 +195,8 @@ pub(super) fn planes<A: Element, const LOG: bool>(
         let mut outs: Vec<&mut [A]> = these.chunks_exact_mut(columns).collect();
         let xs: Option<Vec<&[A]>> = these_x.map(|x| x.chunks_exact(columns).collect());
         let (xs, outs) = (xs.as_deref(), &mut outs[..]);
-        run_fused(job, Belt::<'_, '_, '_, A, LOG> { xs, outs, len, memory: &mut *memory });
+        let (whole, memory) = (count / plane >= PARTS && is_whole, &mut *memory);
+        run_fused(job, Belt::<'_, '_, '_, A, LOG> { xs, outs, len, whole, memory });
         (x, out) = (x_rest, out_rest);
     }
     true
