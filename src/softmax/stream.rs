@@ -60,10 +60,11 @@ pub(super) fn stream<A: Element, const LOG: bool>(
         return false;
     }
     let threads = || parallel::threads(Cost::Moderate, singles::<A>(rows * columns), MEETINGS);
-    let again = const { single::<A>() } && is_of_amd() && {
+    let again = const { single::<A>() } && {
         let row = columns * size_of::<A>();
         let one = row <= AGAIN[0] || row >= AGAIN[1];
-        far && one || (far || dealt::<A>(rows, columns)) && threads() > 1
+        let in_turn = is_of_amd() && dealt::<A>(rows, columns);
+        far && one || (far || in_turn) && threads() > 1
     };
     if let Some(flat) = flat::<A>(rows, columns)
         && out.is_standard_layout()
