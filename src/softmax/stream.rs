@@ -99,12 +99,15 @@ pub(super) fn stream<A: Element, const LOG: bool>(
         if dealt::<A>(rows, columns) { threads().min(A::WIDTH).next_power_of_two() } else { 1 };
     let mut xs: Option<Vec<Vec<&[A]>>> = None;
     if let Some(x) = x {
-        let Some(dealt) = deal(x.outer_iter().map(|row| row.to_slice()), rows, share) else {
+        let Some(dealt) = deal::<A, _>(x.outer_iter().map(|row| row.to_slice()), rows, share)
+        else {
             return false;
         };
         xs = Some(dealt);
     }
-    let Some(mut outs) = deal(out.outer_iter_mut().map(|row| row.into_slice()), rows, share) else {
+    let Some(mut outs) =
+        deal::<A, _>(out.outer_iter_mut().map(|row| row.into_slice()), rows, share)
+    else {
         return false;
     };
     let mut xs = xs.iter().flatten();
@@ -144,12 +147,18 @@ fn has_accumulators<A: Element>(rows: usize) -> bool {
     rows > SHORT && (last == 0 || last > SHORT)
 }
 
-/// The rows in turn to so many, or nothing where one is nothing.
-fn deal<T>(all: impl Iterator<Item = Option<T>>, rows: usize, share: usize) -> Option<Vec<Vec<T>>> {
-    let mut hands: Vec<Vec<T>> =
-        (0..share).map(|_| Vec::with_capacity(rows.div_ceil(share))).collect();
+/// The rows to so many, or nothing where one is nothing: in turn as many rows that follow each other as have accumulators
+/// of their own, so that few rows have a neighbour that another thread writes.
+fn deal<A: Element, T>(
+    all: impl Iterator<Item = Option<T>>,
+    rows: usize,
+    share: usize,
+) -> Option<Vec<Vec<T>>> {
+    let together = A::WIDTH / share;
+    let most = rows.div_ceil(A::WIDTH) * together;
+    let mut hands: Vec<Vec<T>> = (0..share).map(|_| Vec::with_capacity(most)).collect();
     for (i, one) in all.enumerate() {
-        hands[i % share].push(one?);
+        hands[i / together % share].push(one?);
     }
     Some(hands)
 }

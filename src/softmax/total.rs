@@ -84,6 +84,27 @@ pub(crate) struct Total<S: Simd> {
     pub(crate) rest: Pair<Doubles<S>>,
 }
 
+/// The doubles of sixteen lanes, or the high and then the low parts of eight.
+pub(crate) type Packed = [f64; WIDEST];
+
+/// The sums of the lanes.
+pub(crate) fn unpacked<A: Element>(packed: &Packed) -> impl Iterator<Item = Wide> + '_ {
+    let lows = if const { single::<A>() } { &[0.0; WIDEST][..] } else { &packed[A::WIDTH..] };
+    packed[..A::WIDTH].iter().zip(lows).map(|(&high, &low)| Wide { high, low })
+}
+
+/// The reverse of [`unpacked`].
+pub(crate) fn packed<A: Element>(sums: &[Wide]) -> Packed {
+    let mut packed = [0.0; WIDEST];
+    for (j, sum) in sums.iter().enumerate() {
+        packed[j] = sum.high;
+        if const { !single::<A>() } {
+            packed[A::WIDTH + j] = sum.low;
+        }
+    }
+    packed
+}
+
 impl<S: Simd> Total<S> {
     #[inline(always)]
     pub(crate) fn double(first: Doubles<S>, rest: Doubles<S>) -> Self {
@@ -182,6 +203,28 @@ impl<S: Simd> Total<S> {
             #[inline(always)]
             |j| Wide { high: highs[j], low: lows[j] },
         )
+    }
+
+    /// Each lane's sum, packed.
+    #[inline(always)]
+    pub(crate) fn pack<A: Element>(self) -> Packed {
+        let mut packed = [0.0; WIDEST];
+        let (first, second) = packed.split_at_mut(8);
+        self.first.high.store(first);
+        if const { single::<A>() } { self.rest.high } else { self.first.low }.store(second);
+        packed
+    }
+
+    /// The reverse of [`pack`](Total::pack).
+    #[inline(always)]
+    pub(crate) fn unpack<A: Element>(simd: S, packed: &Packed) -> Self {
+        let (first, second) =
+            (Doubles::load(simd, &packed[..8]), Doubles::load(simd, &packed[8..]));
+        if const { single::<A>() } {
+            return Self::double(first, second);
+        }
+        let rest = Pair::exact(Doubles::fill(simd, 0.0));
+        Self { first: Pair { high: first, low: second }, rest }
     }
 
     /// The reverse of [`store`](Total::store).

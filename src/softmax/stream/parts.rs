@@ -13,7 +13,7 @@ use crate::lane::{Job, run_fused};
 use crate::softmax::input::Plain;
 use crate::softmax::lane::deepest;
 use crate::softmax::sum::{SHORT, Sum, chunk, is_shifted, mode, suffices};
-use crate::softmax::total::{WIDEST, single};
+use crate::softmax::total::{WIDEST, single, unpacked};
 use crate::softmax::wide::{Wide, power_of_two};
 
 /// All streams of some lanes.
@@ -54,7 +54,7 @@ impl<A: Element> Known<A> {
     /// With sums of nothing.
     fn no_sums(&self) -> OfChunk<A> {
         let zeros = vec![A::zero(); self.tops.len()];
-        self.sums((vec![[Wide::ZERO; WIDEST]; self.tops.len() / A::WIDTH], zeros))
+        self.sums((vec![[0.0; WIDEST]; self.tops.len() / A::WIDTH], zeros))
     }
 
     /// With the sums and counts.
@@ -64,8 +64,8 @@ impl<A: Element> Known<A> {
             let place = v * A::WIDTH..(v + 1) * A::WIDTH;
             let numbers = self.tops[place.clone()].iter().zip(&self.exponents[place.clone()]);
             let others = self.largest[place.clone()].iter().zip(&counts[place]);
-            for (((&max, &exponent), (&largest, &count)), &rest) in numbers.zip(others).zip(totals)
-            {
+            let totals = unpacked::<A>(totals);
+            for (((&max, &exponent), (&largest, &count)), rest) in numbers.zip(others).zip(totals) {
                 let exponent = exponent.to_f64() as i32;
                 sums.push(Sum { max, exponent, rest, largest, count: count.to_f64() });
             }

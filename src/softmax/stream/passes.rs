@@ -15,7 +15,7 @@ use crate::softmax::finish::{crown, quotient};
 use crate::softmax::input::Plain;
 use crate::softmax::lane::difference;
 use crate::softmax::sum::{BLOCK, SHORT, first, mode, term};
-use crate::softmax::total::{Accumulator, Total, WIDEST, add};
+use crate::softmax::total::{Accumulator, Packed, Total, WIDEST, add, packed, unpacked};
 use crate::softmax::wide::Wide;
 
 /// The largest elements.
@@ -34,7 +34,7 @@ impl<A: Element, const LOG: bool> Kernel for Tops<'_, '_, '_, A, LOG> {
 }
 
 /// Sums of the exponentials of each lane, a vector of lanes after the other, and counts.
-pub(super) type Sums<A> = (Vec<[Wide; WIDEST]>, Vec<A>);
+pub(super) type Sums<A> = (Vec<Packed>, Vec<A>);
 
 /// The sums of the exponentials and the counts.
 pub(super) struct Totals<'s, 'a, 'b, A, const LOG: bool, const MODE: u8> {
@@ -52,7 +52,7 @@ impl<A: Element, const LOG: bool, const MODE: u8> Kernel for Totals<'_, '_, '_, 
     }
 }
 
-/// The sums and counts of streams that rows were dealt to, as those of one: the last additions of its tree.
+/// The sums and counts of streams that rows were dealt to, each with some of the accumulators of all lanes, as those of one.
 pub(super) struct Fold<A> {
     pub(super) parts: Vec<Sums<A>>,
 }
@@ -62,20 +62,35 @@ impl<A: Element> Kernel for Fold<A> {
     #[inline(always)]
     fn run<S: Simd>(self, simd: S) -> Sums<A> {
         let mut parts = self.parts;
+        let mut half = A::WIDTH / parts.len() / 2;
         while parts.len() > 1 {
             let others = parts.split_off(parts.len() / 2);
             for ((totals, counts), (other_totals, other_counts)) in parts.iter_mut().zip(others) {
                 for (total, other) in totals.iter_mut().zip(other_totals) {
-                    let sum = Total::load(simd, total).plus::<A>(Total::load(simd, &other));
-                    *total = sum.store();
+                    *total = plus::<S, A>(simd, total, &other);
                 }
                 for (count, other) in counts.iter_mut().zip(other_counts) {
                     *count += other;
                 }
             }
         }
-        parts.swap_remove(0)
+        let (mut totals, counts) = parts.swap_remove(0);
+        let vectors = counts.len() / A::WIDTH;
+        while half > 0 {
+            let (these, others) = totals.split_at_mut(half * vectors);
+            for (total, other) in these.iter_mut().zip(others) {
+                *total = plus::<S, A>(simd, total, other);
+            }
+            half /= 2;
+        }
+        totals.truncate(vectors);
+        (totals, counts)
     }
+}
+
+#[inline(always)]
+fn plus<S: Simd, A: Element>(simd: S, a: &Packed, b: &Packed) -> Packed {
+    Total::unpack::<A>(simd, a).plus::<A>(Total::unpack::<A>(simd, b)).pack::<A>()
 }
 
 /// The last pass over some rows.
@@ -222,25 +237,24 @@ impl<A: Element, const LOG: bool> Stream<'_, '_, A, LOG> {
                 break;
             }
         }
-        let mut half = period / 2;
+        // Accumulators of other streams come before those of one.
+        let mut half = if self.share == 1 { period / 2 } else { 0 };
         while half > 0 {
             for i in 0..half * self.vectors() {
                 totals[i] = totals[i].plus::<A>(totals[i + half * self.vectors()]);
             }
             half /= 2;
         }
-        let totals: Vec<[Wide; WIDEST]> =
-            totals[..self.vectors()].iter().map(|total| total.store()).collect();
+        if self.share == 1 {
+            totals.truncate(self.vectors());
+        }
+        let totals: Vec<Packed> = totals.iter().map(|total| total.pack::<A>()).collect();
         if self.round == 1 {
             return (totals, counts);
         }
-        let each: Vec<Wide> = totals.iter().flat_map(|total| &total[..A::WIDTH]).copied().collect();
+        let each: Vec<Wide> = totals.iter().flat_map(unpacked::<A>).collect();
         let each = self.folded(&each, |a, b| add::<A>(a, b));
-        let totals = each.chunks(A::WIDTH).map(|these| {
-            let mut all = [Wide::ZERO; WIDEST];
-            all[..A::WIDTH].copy_from_slice(these);
-            all
-        });
+        let totals = each.chunks(A::WIDTH).map(packed::<A>);
         (totals.collect(), vec![A::zero(); each.len()])
     }
 
