@@ -15,6 +15,10 @@ use crate::element::Element;
 
 /// How many times as many elements as elsewhere are worth two threads where each then has narrower rows.
 pub(crate) const WORTH: usize = 4;
+/// Bytes of the shortest part of a row that a thread writes beside another: cores fetch lines beyond those that they are
+/// asked for, and then those that another has written. Halves of 512 bytes took 1.1 to 4 times as long as one thread for
+/// all of the row.
+pub(crate) const NARROW: usize = 1 << 10;
 /// Elements that are copied at a time before they are overwritten.
 const PART: usize = 2 << 10;
 /// Elements of a plane whose rows threads share well.
@@ -145,7 +149,7 @@ impl<'a, A: Element, B: Send, D: Dimension> Walk<'a, A, B, D> {
         };
         let outermost = (0..self.stat.ndim())
             .filter(|&other| other != axis.index() && (plane == 0 || self.least(other) == 1))
-            .filter(|&other| self.stat.shape()[other] > self.least(other))
+            .filter(|&other| self.stat.shape()[other] > self.narrow(other))
             .max_by_key(|&other| strides[other].unsigned_abs());
         match outermost {
             Some(other) if pieces > 1 => {
@@ -165,6 +169,14 @@ impl<'a, A: Element, B: Send, D: Dimension> Walk<'a, A, B, D> {
             (None, None) => false,
         };
         if unit { TILE } else { 1 }
+    }
+
+    /// Lanes along this axis that are too few to be cut in two.
+    fn narrow(&self, axis: usize) -> usize {
+        match self.least(axis) {
+            unit if unit > 1 && self.out.is_some() => 2 * NARROW / size_of::<A>() - 1,
+            unit => unit,
+        }
     }
 
     fn split_at(self, axis: Axis) -> (Self, Self) {

@@ -25,7 +25,7 @@ use crate::lane::{Half, Job, Lane, WideHalf};
 
 pub use self::blocks::blocks_of_rows;
 pub(crate) use self::elementwise::{copy_short, line_in};
-pub(crate) use self::lanes::{Pairs, Reduce, Strand, WORTH, Walk, assert_axis, outermost};
+pub(crate) use self::lanes::{NARROW, Pairs, Reduce, Strand, WORTH, Walk, assert_axis, outermost};
 pub(crate) use self::layout::assert_same_shape;
 pub(crate) use self::layout::{new_like, to_owned};
 pub(crate) use self::panels::LINE;

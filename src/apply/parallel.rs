@@ -95,6 +95,15 @@ fn pool_size() -> usize {
     1
 }
 
+/// Whether this is a part of work that threads share.
+pub(crate) fn is_part() -> bool {
+    #[cfg(feature = "rayon")]
+    let part = shared::is_inside();
+    #[cfg(not(feature = "rayon"))]
+    let part = false;
+    part
+}
+
 /// The pieces of work of so many `times` the least number of elements.
 #[cfg(feature = "rayon")]
 fn cut(times: usize, fewest: usize, for_each_thread: usize) -> usize {

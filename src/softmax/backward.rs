@@ -1,15 +1,17 @@
 //! Gradients of softmax and its logarithm, from their outputs.
 
+mod columns;
+
 use fearless_simd::Simd;
-use ndarray::{Array, ArrayRef, ArrayView2, ArrayViewMut2, Axis, Dimension};
+use ndarray::{Array, ArrayRef, Axis, Dimension};
 
 use super::along::{pairs, update_pairs};
 use super::max::{load_padded, store_part};
 use super::sum::first;
-use super::total::{Total, WIDEST, single};
+use super::total::{Total, single};
 use crate::apply::{self, Pairs, Strand};
 use crate::element::Element;
-use crate::lane::{Job, Kernel, Lane, LaneIo, run, run_fused};
+use crate::lane::{Job, Kernel, Lane, LaneIo, run};
 use crate::math::{self, Pair};
 
 /// The gradient of a loss with respect to the input of softmax, from its output `y` and the
@@ -195,9 +197,15 @@ fn plus<S: Simd, A: Element, const LOG: bool>(
 ) -> Total<S> {
     let ((y, y_rest), (dy, dy_rest)) = (y.widen(), dy.widen());
     if const { single::<A>() } {
-        // Products of two `f32` numbers are exact.
-        let (first, rest) = if LOG { (dy, dy_rest) } else { (y * dy, y_rest * dy_rest) };
-        return Total::double(sum.first.high + first, sum.rest.high + rest);
+        let (first, rest) = (sum.first.high, sum.rest.high);
+        if LOG {
+            return Total::double(first + dy, rest + dy_rest);
+        }
+        // Products of two `f32` numbers are exact, so a fused step gives the same.
+        if const { <A::Lanes<S> as Lane>::IS_FUSED } {
+            return Total::double(y.mul_add(dy, first), y_rest.mul_add(dy_rest, rest));
+        }
+        return Total::double(first + y * dy, rest + y_rest * dy_rest);
     }
     let zero = dy.splat(0.0);
     let (term, error) = if LOG {
@@ -215,13 +223,17 @@ fn plus<S: Simd, A: Element, const LOG: bool>(
 fn gradient<S: Simd, V: LaneIo<S>, const LOG: bool>(y: V, dy: V, sum: Total<S>) -> V {
     let y = if LOG { exp(y) } else { y };
     let ((y, y_rest), (dy, dy_rest)) = (y.widen(), dy.widen());
-    if LOG {
-        let (first, rest) = (sum.first.high + sum.first.low, sum.rest.high + sum.rest.low);
-        return V::narrow(y.neg_mul_add(first, dy), y_rest.neg_mul_add(rest, dy_rest));
-    }
     let Total { first, rest } = sum;
-    let (first, rest) = ((dy - first.high) - first.low, (dy_rest - rest.high) - rest.low);
-    V::narrow(y * first, y_rest * rest)
+    // Sums for `f32` have no low parts, and `f64` has no second half.
+    if LOG {
+        let first = if const { V::SINGLE } { first.high } else { first.high + first.low };
+        return V::narrow(y.neg_mul_add(first, dy), y_rest.neg_mul_add(rest.high, dy_rest));
+    }
+    let (mut first, low) = (dy - first.high, first.low);
+    if const { !V::SINGLE } {
+        first = first - low;
+    }
+    V::narrow(y * first, y_rest * (dy_rest - rest.high))
 }
 
 fn lane<A: Element>(strand: Strand<'_, A, ()>) {
@@ -241,119 +253,7 @@ fn gradients<A: Element, const LOG: bool>(dy: &[A], y: &[A], out: &mut [A], len:
 
 /// [`gradients`], and the same of columns.
 pub(super) const fn pairs_of<A: Element, const LOG: bool>() -> Pairs<A> {
-    Pairs { rows: gradients::<A, LOG>, columns: columns::<A, LOG> }
-}
-
-/// The gradients of columns whose rows are runs of memory; returns whether they are.
-fn columns<A: Element, const LOG: bool>(
-    dy: Option<&ArrayView2<'_, A>>,
-    y: &ArrayView2<'_, A>,
-    out: &mut ArrayViewMut2<'_, A>,
-) -> bool {
-    let job = Job::new();
-    if !job.is_fused() {
-        return false;
-    }
-    fn rows<'a, A>(x: &'a ArrayView2<'_, A>) -> Option<Vec<&'a [A]>> {
-        x.outer_iter().map(|row| row.to_slice()).collect()
-    }
-    let dy = match dy.map(rows) {
-        Some(None) => return false,
-        Some(dy) => dy,
-        None => None,
-    };
-    let outs: Option<Vec<_>> = out.outer_iter_mut().map(|row| row.into_slice()).collect();
-    let (Some(y), Some(mut out)) = (rows(y), outs) else {
-        return false;
-    };
-    run_fused(job, Columns::<A, LOG> { y: &y, dy: dy.as_deref(), out: &mut out });
-    true
-}
-
-/// Vectors of columns that go together: a few cache lines of each row.
-const TOGETHER: usize = 4;
-
-/// Rows of columns of gradients.
-struct Columns<'a, 'b, A, const LOG: bool> {
-    y: &'b [&'a [A]],
-    /// The old elements of the output where there are none.
-    dy: Option<&'b [&'a [A]]>,
-    out: &'b mut [&'a mut [A]],
-}
-
-impl<A: Element, const LOG: bool> Kernel for Columns<'_, '_, A, LOG> {
-    type Output = ();
-    #[inline(always)]
-    fn run<S: Simd>(mut self, simd: S) {
-        let mut at = 0;
-        while at < self.out.first().map_or(0, |row| row.len()) {
-            let whole = (self.out[0].len() - at) / A::WIDTH;
-            if whole >= TOGETHER {
-                self.strip::<S, TOGETHER>(simd, at);
-                at += TOGETHER * A::WIDTH;
-            } else {
-                self.strip::<S, 1>(simd, at);
-                at += A::WIDTH;
-            }
-        }
-    }
-}
-
-impl<A: Element, const LOG: bool> Columns<'_, '_, A, LOG> {
-    /// So many vectors of columns from this one on; the last may be a part of one.
-    #[inline(always)]
-    fn strip<S: Simd, const N: usize>(&mut self, simd: S, at: usize) {
-        let Self { y, dy, out } = self;
-        let place = at..(at + N * A::WIDTH).min(out[0].len());
-        // Accumulator `j` of each lane, as in rows.
-        let mut totals = [[Total::zero(simd); N]; WIDEST];
-        for (j, totals) in totals[..A::WIDTH].iter_mut().enumerate() {
-            for i in (j..y.len()).step_by(A::WIDTH) {
-                let dy = dy.map_or(&*out[i], |dy| dy[i]);
-                let (y, dy) = (y[i][place.clone()].chunks(A::WIDTH), &dy[place.clone()]);
-                for ((total, y), dy) in totals.iter_mut().zip(y).zip(dy.chunks(A::WIDTH)) {
-                    *total = plus::<S, A, LOG>(*total, part(simd, y), part(simd, dy));
-                }
-            }
-            for total in totals {
-                total.first = Pair::sum(total.first.high, total.first.low);
-            }
-        }
-        let mut half = A::WIDTH / 2;
-        while half > 0 {
-            let (low, high) = totals.split_at_mut(half);
-            for (total, &other) in low.iter_mut().flatten().zip(high.iter().flatten()) {
-                *total = total.plus::<A>(other);
-            }
-            half /= 2;
-        }
-        for (i, y) in y.iter().enumerate() {
-            let out = out[i][place.clone()].chunks_mut(A::WIDTH);
-            let y = y[place.clone()].chunks(A::WIDTH);
-            for (v, ((out, y), &sum)) in out.zip(y).zip(&totals[0]).enumerate() {
-                let dy = match dy {
-                    Some(dy) => part(simd, &dy[i][at + v * A::WIDTH..][..out.len()]),
-                    None => part(simd, out),
-                };
-                let dx = gradient::<S, _, LOG>(part(simd, y), dy, sum);
-                if out.len() == A::WIDTH {
-                    dx.store(out);
-                } else {
-                    store_part::<S, A>(dx, out);
-                }
-            }
-        }
-    }
-}
-
-/// A vector, or what there is of one.
-#[inline(always)]
-fn part<S: Simd, A: Element>(simd: S, x: &[A]) -> A::Lanes<S> {
-    if x.len() == A::WIDTH {
-        A::Lanes::<S>::load(simd, x)
-    } else {
-        load_padded::<S, A>(simd, x, A::zero())
-    }
+    Pairs { rows: gradients::<A, LOG>, columns: columns::columns::<A, LOG> }
 }
 
 /// The exponential, as a function of its own where fused steps are emulated.

@@ -8,7 +8,7 @@ use super::input::Input;
 use super::lane::{difference, log_softmax, softmax};
 use super::rows::Rows;
 use super::stream::{shares, stream, width};
-use super::strips::{Way, planes, share_a_belt, strips};
+use super::strips::{Near, Way, planes, share_a_belt, strips};
 use super::sum::{chunk, each};
 use super::tile::{Groups, logarithms, quotients};
 use super::total::WIDEST;
@@ -24,7 +24,7 @@ pub(super) struct Along<I, const LOG: bool> {
     /// Whether the whole array [`is_far`](super::rows::is_far).
     pub(super) far: bool,
     /// Whether it is [`near`](super::strips::near).
-    pub(super) near: Option<u64>,
+    pub(super) near: Option<Near>,
 }
 
 impl<I, const LOG: bool> Along<I, LOG> {

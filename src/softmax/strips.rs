@@ -15,7 +15,7 @@ use super::tile::{Beside, logarithms, quotients};
 use super::total::single;
 use crate::activation::Cost;
 use crate::apply::parallel::{self, singles};
-use crate::apply::{GROUPS, LINE, WORTH, is_of_amd};
+use crate::apply::{GROUPS, LINE, NARROW, WORTH, is_of_amd};
 use crate::element::Element;
 use crate::lane::{Job, Kernel, Lane, LaneIo, run_fused};
 
@@ -62,22 +62,27 @@ fn are_few(len: usize) -> bool {
     len <= FEW[usize::from(is_of_amd())]
 }
 
-/// The most work that columns in strips may be, bytes times the cube of a length, of an array of so many elements; nothing
-/// if that comes from memory.
-pub(super) fn near<A: Element>(elements: usize, log: bool) -> Option<u64> {
+/// The most work that columns in strips may be, bytes times the cube of a length.
+#[derive(Clone, Copy)]
+pub(super) struct Near {
+    alone: u64,
+    /// Where threads share the columns.
+    shared: u64,
+}
+
+/// That of an array of so many elements; nothing if these come from memory.
+pub(super) fn near<A: Element>(elements: usize, log: bool) -> Option<Near> {
     let bytes = elements * size_of::<A>();
+    let usual = LARGEST[of_type::<A>()];
     // The questions below would be felt in calls for a few elements.
     if !(SMALL..=NEAR).contains(&bytes) {
-        return (bytes < SMALL).then_some(LARGEST[of_type::<A>()]);
+        return (bytes < SMALL).then_some(Near { alone: usual, shared: usual });
     }
     let amd = is_of_amd();
-    Some(if parallel::threads(Cost::Moderate, singles::<A>(elements), WORTH) > 1 {
-        LARGEST_SHARED[usize::from(amd)]
-    } else if amd && !log && const { single::<A>() } {
-        LARGEST_AMD
-    } else {
-        LARGEST[of_type::<A>()]
-    })
+    let alone = if amd && !log && const { single::<A>() } { LARGEST_AMD } else { usual };
+    let several = parallel::threads(Cost::Moderate, singles::<A>(elements), WORTH) > 1;
+    let shared = if several { LARGEST_SHARED[usize::from(amd)] } else { alone };
+    Some(Near { alone, shared })
 }
 
 /// How columns are copied.
@@ -92,12 +97,18 @@ pub(super) enum Way {
 impl Way {
     /// The better way for columns of this shape, of an array that is [`near`] or not, if one is better than whole rows.
     pub(super) fn of<A: Element>(
-        near: Option<u64>,
+        near: Option<Near>,
         (len, columns): (usize, usize),
     ) -> Option<Self> {
         let bytes = len * columns * size_of::<A>();
         let work = (bytes as u64).saturating_mul((len as u64).pow(3));
-        let largest = near.unwrap_or(LARGEST[of_type::<A>()]);
+        // Those that are too narrow for two threads are not cut, others have been.
+        let is_cut = || columns * size_of::<A>() >= 2 * NARROW || parallel::is_part();
+        let largest = match near {
+            None => LARGEST[of_type::<A>()],
+            Some(near) if near.shared != near.alone && is_cut() => near.shared,
+            Some(near) => near.alone,
+        };
         if columns < A::WIDTH {
             None
         } else if near.is_some() || bytes <= SMALL || are_few(len) {
@@ -163,7 +174,7 @@ const LONGEST_WHOLE: usize = ROWS / PARTS;
 /// Whether planes of this shape go over one belt, in an array that is [`near`] or not, and [`is_far`](super::rows::is_far)
 /// or not: in between longer ones would take up to 1.4 of the time of whole rows on two threads.
 pub(super) fn share_a_belt<A: Element>(
-    (near, far): (Option<u64>, bool),
+    (near, far): (Option<Near>, bool),
     (len, columns): (usize, usize),
 ) -> bool {
     let most = if far { LONGEST_WHOLE } else { LONGEST_PART[of_type::<A>()] };
