@@ -1,6 +1,6 @@
 //! Softmax along the first axis: every way of reading columns gives the bits of the lane alone.
 
-use ndarray::{Array2, Array4, ArrayView2, ArrayView4, Axis, s};
+use ndarray::{Array1, Array2, Array4, ArrayView2, ArrayView4, Axis, s};
 use ndarray_activations::softmax::{log_softmax_backward, log_softmax_backward_inplace};
 use ndarray_activations::softmax::{softmax_backward, softmax_backward_inplace};
 use ndarray_activations::{Element, Level, prelude::*, with_level};
@@ -274,4 +274,90 @@ fn planes_from_memory_have_the_bits_of_lanes() {
         with_level(level, || check::<f32>([28, 150, 16, 17]));
         with_level(level, || check::<f64>([14, 150, 16, 17]));
     }
+}
+
+/// A few columns, which are read as runs of several rows, few rows, rows of several parts and of part of a vector, rows
+/// whose neighbours are other columns.
+fn gradients<A: Element>((rows, count): (usize, usize), rng: &mut StdRng) {
+    let first = Axis(0);
+    let mut random = |most: f64| {
+        Array2::from_shape_simple_fn((rows, count + 3), || {
+            let x = rng.random_range(-most..most);
+            // Zeros of both signs among them.
+            A::from_f64(if x.abs() < 0.1 * most { 0.0 * x } else { x })
+        })
+    };
+    let (x, dy) = (random(6.0), random(1.0));
+    for part in [s![.., ..count], s![.., 3..]] {
+        let (x, dy) = (x.slice(part), dy.slice(part));
+        for is_whole in [true, false] {
+            let what = format!("{} {rows} x {count}, in one run: {is_whole}", A::NAME);
+            let (soft, log) = (x.softmax(first), x.log_softmax(first));
+            let dy = if is_whole { dy.to_owned().into_shared() } else { dy.to_shared() };
+            let lane = |f: fn(&Array1<A>, &Array1<A>, Axis) -> Array1<A>, y: &Array2<A>| {
+                let mut expected = Array2::zeros(y.raw_dim());
+                for (i, mut expected) in expected.columns_mut().into_iter().enumerate() {
+                    expected.assign(&f(&y.column(i).to_owned(), &dy.column(i).to_owned(), first));
+                }
+                expected
+            };
+            let of_soft = lane(|y, dy, axis| softmax_backward(y, dy, axis), &soft);
+            let of_log = lane(|y, dy, axis| log_softmax_backward(y, dy, axis), &log);
+            for level in Level::available() {
+                with_level(level, || {
+                    let what = format!("{what}, {level:?}");
+                    assert_same(softmax_backward(&soft, &dy, first).view(), of_soft.view(), &what);
+                    let got = log_softmax_backward(&log, &dy, first);
+                    assert_same(got.view(), of_log.view(), &format!("{what}, logarithm"));
+                    // In place, in a run of its own and among other columns.
+                    let mut all = Array2::zeros((rows, count + 3));
+                    let mut own = Array2::zeros((rows, count));
+                    for mut dx in [own.view_mut(), all.slice_mut(part)] {
+                        dx.assign(&dy);
+                        softmax_backward_inplace(&soft, &mut dx, first);
+                        assert_same(dx.view(), of_soft.view(), &format!("{what}, in place"));
+                        dx.assign(&dy);
+                        log_softmax_backward_inplace(&log, &mut dx, first);
+                        assert_same(
+                            dx.view(),
+                            of_log.view(),
+                            &format!("{what}, logarithm in place"),
+                        );
+                    }
+                    assert!(all.iter().filter(|&&x| x != A::zero()).count() <= own.len());
+                });
+            }
+        }
+    }
+}
+
+#[test]
+fn gradients_of_columns_have_the_bits_of_lanes() {
+    let mut rng = StdRng::seed_from_u64(13);
+    for shape in [
+        (1, 5),
+        (2, 40),
+        (5, 3),
+        (7, 9),
+        (8, 1),
+        (9, 2),
+        (15, 3),
+        (16, 3),
+        (17, 31),
+        (33, 64),
+        (63, 17),
+        (64, 65),
+        (100, 7),
+        (129, 50),
+        (1000, 10),
+        (1031, 31),
+        (40, 4101),
+        (9, 8200),
+    ] {
+        gradients::<f32>(shape, &mut rng);
+        gradients::<f64>(shape, &mut rng);
+    }
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(3).build().unwrap();
+    pool.install(|| gradients::<f32>((300, 1500), &mut rng));
+    pool.install(|| gradients::<f64>((300, 700), &mut rng));
 }
