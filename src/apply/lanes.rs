@@ -52,6 +52,8 @@ pub struct Pairs<A> {
     /// Of columns, which are rows of memory side by side; the output is the first input where there is none. Returns
     /// whether this was done.
     pub(crate) columns: OfColumns<A>,
+    /// Whether threads share the rows of so many rows and columns.
+    pub(crate) shares: fn(usize, usize) -> bool,
 }
 
 type OfColumns<A> =
@@ -105,10 +107,13 @@ impl<'a, A: Element, B: Send, D: Dimension> Walk<'a, A, B, D> {
             (0..self.stat.ndim()).find(|&other| other != axis.index() && self.least(other) > 1);
         // Lanes that stand side by side are read as whole rows, the wider the better: threads take planes of them,
         // or share the rows of each.
-        let plane = match (self.tile, beside.map(|beside| self.stat.shape()[beside])) {
-            (Some(tile), Some(plane)) if tile.shares(lane, plane) => plane,
-            _ => 0,
+        let plane = beside.map_or(0, |beside| self.stat.shape()[beside]);
+        let is_shared = match (self.tile, self.pairs) {
+            (Some(tile), _) => tile.shares(lane, plane),
+            (None, Some(pairs)) => (pairs.shares)(lane, plane),
+            _ => false,
         };
+        let plane = if is_shared { plane } else { 0 };
         let elements = elements.max(self.stat.len());
         let pieces = match beside {
             Some(_) => parallel::threads(cost, singles::<A>(elements), WORTH),

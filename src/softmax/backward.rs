@@ -253,7 +253,11 @@ fn gradients<A: Element, const LOG: bool>(dy: &[A], y: &[A], out: &mut [A], len:
 
 /// [`gradients`], and the same of columns.
 pub(super) const fn pairs_of<A: Element, const LOG: bool>() -> Pairs<A> {
-    Pairs { rows: gradients::<A, LOG>, columns: columns::columns::<A, LOG> }
+    Pairs {
+        rows: gradients::<A, LOG>,
+        columns: columns::columns::<A, LOG>,
+        shares: columns::shares::<A>,
+    }
 }
 
 /// The exponential, as a function of its own where fused steps are emulated.

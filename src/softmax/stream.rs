@@ -149,7 +149,7 @@ fn has_accumulators<A: Element>(rows: usize) -> bool {
 
 /// The rows to so many, or nothing where one is nothing: in turn as many rows that follow each other as have accumulators
 /// of their own, so that few rows have a neighbour that another thread writes.
-fn deal<A: Element, T>(
+pub(super) fn deal<A: Element, T>(
     all: impl Iterator<Item = Option<T>>,
     rows: usize,
     share: usize,
