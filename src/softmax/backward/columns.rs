@@ -13,7 +13,6 @@ use super::super::total::{Packed, Total, WIDEST, add, packed, single, unpacked};
 use super::super::wide::Wide;
 use super::{gradient, plus};
 use crate::activation::Cost;
-use crate::apply::WORTH;
 use crate::apply::parallel::{self, singles};
 use crate::element::Element;
 use crate::lane::{Job, Kernel, LaneIo, run_fused};
@@ -25,6 +24,9 @@ const ROWS: usize = 4;
 /// still has. Parts of rows are slow from memory: 4096 rows of 1000 take 0.4 of the time of halves, 1000 of 4096 as long.
 const WIDE: usize = 16 << 10;
 
+/// How many times as many elements as elsewhere are worth two threads, which meet twice: 64 x 1024 would take 1.2 to 1.4 of
+/// the time of one, 512 x 512 take 0.65.
+const MEETINGS: usize = 4;
 /// Columns, at most, that are read as if several rows were one, in vectors.
 const FEW: usize = 4;
 
@@ -50,7 +52,7 @@ pub(super) fn columns<A: Element, const LOG: bool>(
     let flat = is_flat.then_some(columns * A::WIDTH);
     let mut share = 1;
     if !is_flat && shares::<A>(len, columns) {
-        let threads = parallel::threads(Cost::Moderate, singles::<A>(len * columns), WORTH);
+        let threads = parallel::threads(Cost::Moderate, singles::<A>(len * columns), MEETINGS);
         share = threads.min(A::WIDTH).next_power_of_two();
     }
     let dy = match dy.map(|dy| rows(dy, flat, share)) {
