@@ -326,3 +326,62 @@ fn a_few_lanes_have_the_bits_of_many() {
         }
     }
 }
+
+/// Lanes of several chunks, some of them far below the others, near ones and more than a core keeps.
+fn check_long<A: Element>(len: usize) {
+    for number in 0..14 {
+        let mut x = row(number, len);
+        // A chunk lower than the others, by less and by more than what kept exponentials can tell apart.
+        let low = [0.0, 55.0, 65.0, 75.0, 90.0, 120.0, 590.0, 650.0, 720.0, 1e4][number % 10];
+        x[len / 2..].iter_mut().for_each(|x| *x -= low);
+        if number == 8 {
+            x[..len / 2].fill(f64::NEG_INFINITY);
+        }
+        let x: Array1<A> = x.into_iter().map(A::from_f64).collect();
+        for (what, log) in [("softmax", false), ("log_softmax", true)] {
+            let (expected, mut y) = if log {
+                (x.log_softmax(Axis(0)), x.clone())
+            } else {
+                (x.softmax(Axis(0)), x.clone())
+            };
+            if log {
+                y.log_softmax_inplace(Axis(0))
+            } else {
+                y.softmax_inplace(Axis(0))
+            }
+            let wrong = y.iter().zip(&expected).position(|(a, b)| bits(a) != bits(b));
+            assert_eq!(wrong, None, "{what} of {} {len}, {number} in place", A::NAME);
+            // Two lanes side by side.
+            let mut two = Array2::from_shape_fn((2, len), |(_, i)| x[i]);
+            if log {
+                two.log_softmax_inplace(Axis(1))
+            } else {
+                two.softmax_inplace(Axis(1))
+            }
+            for y in two.rows() {
+                assert!(y.iter().zip(&expected).all(|(a, b)| bits(a) == bits(b)), "{what} {len}");
+            }
+        }
+    }
+}
+
+#[test]
+fn long_lanes_in_place_have_the_bits_of_those_into_a_buffer() {
+    for level in Level::available() {
+        for len in [4097, 12_289, 140_000] {
+            with_level(level, || check_long::<f32>(len));
+            with_level(level, || check_long::<f64>(len));
+        }
+    }
+    for threads in [1, 2, 3] {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+        for len in [33_000, 131_073, 530_000] {
+            pool.install(|| check_long::<f32>(len));
+            pool.install(|| check_long::<f64>(len));
+        }
+    }
+    // Outside of a pool fewer elements are shared.
+    check_long::<f32>(40_000);
+    check_long::<f32>(200_000);
+    check_long::<f64>(70_000);
+}

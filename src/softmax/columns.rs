@@ -4,6 +4,7 @@ use fearless_simd::Simd;
 use ndarray::{ArrayView2, ArrayViewMut2};
 
 use super::finish::quotient;
+use super::in_place::{in_place, is_better};
 use super::input::Input;
 use super::lane::{difference, log_softmax, softmax};
 use super::rows::Rows;
@@ -64,8 +65,15 @@ impl<A: Element, I: Input<A>, const LOG: bool> Columns<A> for Along<I, LOG> {
 
     fn rows(&self, x: Option<&[A]>, out: &mut [A], len: usize) -> bool {
         // Where a fused step is emulated, that is where all time goes: longer lanes go one by one, which is less code.
-        if len > chunk::<A>() || !self.job.is_fused() {
+        if !self.job.is_fused() {
             return false;
+        }
+        if len > chunk::<A>() {
+            let is_able = I::PLAIN && x.is_none() && is_better::<A, LOG>(len);
+            if is_able {
+                out.chunks_exact_mut(len).for_each(|out| in_place::<A, LOG>(self.job, out));
+            }
+            return is_able;
         }
         let Self { job, input, far, .. } = *self;
         Rows::<'_, A, I, LOG> { input, x, out, len, far }.run_all(job);

@@ -60,6 +60,37 @@ pub(crate) fn softmax<A: Element, I: Input<A>>(
     });
 }
 
+/// From the exponentials of a chunk, which is not as far below its lane as [`deepest`], to the softmax.
+pub(super) fn finish_chunk<A: Element>(job: Job, out: &mut [A], of_chunk: &Sum<A>, sum: Sum<A>) {
+    let power = A::from_f64(power_of_two(of_chunk.exponent - sum.exponent));
+    run(job, Products { input: Plain, out, sum, power });
+}
+
+/// The logarithms of the softmax in place of the elements.
+pub(super) fn reduce_by<A: Element>(job: Job, out: &mut [A], top: A, log: A) {
+    run(job, Reduced { out, top, log });
+}
+
+struct Reduced<'a, A> {
+    out: &'a mut [A],
+    top: A,
+    log: A,
+}
+
+impl<A: Element> Kernel for Reduced<'_, A> {
+    type Output = ();
+    #[inline(always)]
+    fn run<S: Simd>(self, simd: S) {
+        let (top, log) = (A::Lanes::<S>::fill(simd, self.top), A::Lanes::<S>::fill(simd, self.log));
+        overwrite(
+            simd,
+            self.out,
+            #[inline(always)]
+            |x| difference(x, top, log),
+        );
+    }
+}
+
 /// Exponentials of a chunk are multiplied by the power of two that brings them to the lane's exponent,
 /// which is exact wherever the result is not zero. Beyond this distance that power is not a normal
 /// number, and they are made again.

@@ -43,6 +43,7 @@ mod columns;
 mod compiled;
 mod exp;
 mod finish;
+mod in_place;
 mod input;
 mod lane;
 mod logsumexp;

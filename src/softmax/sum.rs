@@ -15,7 +15,7 @@ use fearless_simd::Simd;
 
 use super::chunk::{Peaks, total};
 use super::exp::{Constants, Exp, Origin, exp, limit};
-use super::input::Input;
+use super::input::{Input, Plain};
 use super::max::{max, of_vector};
 use super::total::{Total, WIDEST, add, single};
 use super::wide::{Wide, power_of_two};
@@ -184,24 +184,36 @@ struct Chunks<'a, A, I, const MODE: u8> {
     out: &'a mut [A],
     sums: &'a mut [Sum<A>],
     of_lane: A,
-    /// Whether the largest key of a chunk is found in a loop of its own.
-    apart: bool,
+    /// Where the largest key of a chunk comes from.
+    tops: Tops,
+}
+
+/// Where the largest key of a chunk comes from.
+#[derive(Clone, Copy, PartialEq)]
+enum Tops {
+    /// It is found beside the sum of the chunk before,
+    Beside,
+    /// or in a loop of its own,
+    Apart,
+    /// or was found before.
+    Known,
 }
 
 impl<A: Element, I: Input<A>, const MODE: u8> Kernel for Chunks<'_, A, I, MODE> {
     type Output = ();
     #[inline(always)]
     fn run<S: Simd>(self, simd: S) {
-        let Self { input, x, mut out, sums, of_lane, apart } = self;
+        let Self { input, x, mut out, sums, of_lane, tops } = self;
         let lowest = A::Lanes::<S>::fill(simd, A::neg_infinity());
         let (mut rest, mut known) = (x, None);
         for sum in sums {
             let (x, after) = rest.split_at(rest.len().min(chunk::<A>()));
             let (here, after_out) = out.split_at_mut(x.len().min(out.len()));
             // The largest key of the next chunk is found beside this sum, so that it is fetched meanwhile.
-            let ahead = after.get(..x.len()).filter(|_| !apart).unwrap_or(x);
+            let ahead = after.get(..x.len()).filter(|_| tops == Tops::Beside).unwrap_or(x);
             let mut next = lowest;
-            let max = known.unwrap_or_else(
+            let known_top = if tops == Tops::Known { Some(sum.max) } else { known };
+            let max = known_top.unwrap_or_else(
                 #[inline(always)]
                 || max(simd, input, x),
             );
@@ -225,10 +237,44 @@ impl<A: Element, I: Input<A>, const MODE: u8> Kernel for Chunks<'_, A, I, MODE> 
             let largest = Total::of(exp(value, low, origin)).store()[0];
             let exponent = each::<S, A>(origin.exponent)[0].to_f64() as i32;
             *sum = Sum { max, exponent, rest: rest_of_sum, largest, count };
-            known = (!apart && after.len() >= x.len()).then_some(of_vector(next));
+            known = (tops == Tops::Beside && after.len() >= x.len()).then_some(of_vector(next));
             (rest, out) = (after, after_out);
         }
     }
+}
+
+/// The largest elements of neighbouring chunks.
+struct TopsOf<'a, A> {
+    x: &'a [A],
+    sums: &'a mut [Sum<A>],
+}
+
+impl<A: Element> Kernel for TopsOf<'_, A> {
+    type Output = ();
+    #[inline(always)]
+    fn run<S: Simd>(self, simd: S) {
+        for (x, sum) in self.x.chunks(chunk::<A>()).zip(self.sums) {
+            sum.max = max(simd, Plain, x);
+        }
+    }
+}
+
+/// Sums of nothing, for each chunk of `x`, with the largest elements.
+pub(super) fn tops<A: Element>(job: Job, x: &[A]) -> Vec<Sum<A>> {
+    let mut sums = vec![Sum::nothing(); x.len().div_ceil(chunk::<A>())];
+    run(job, TopsOf { x, sums: &mut sums });
+    sums
+}
+
+/// The sums of neighbouring chunks of a lane that is not shifted and whose [`tops`] are known, as in [`sums`].
+pub(super) fn sums_below<A: Element, const MODE: u8>(
+    job: Job,
+    x: &[A],
+    out: &mut [A],
+    sums: &mut [Sum<A>],
+) {
+    let (input, of_lane, tops) = (Plain, A::zero(), Tops::Known);
+    run(job, Chunks::<'_, A, Plain, MODE> { input, x, out, sums, of_lane, tops });
 }
 
 /// The lanes of a vector.
@@ -263,10 +309,11 @@ pub(crate) fn sums<A: Element, I: Input<A>, const MODE: u8>(
     // One pass: most lanes need no shift. Those that do are walked again.
     let mut of_lane = A::zero();
     // A loop that stores waits for what it reads from memory longer than one that only reads.
-    let apart = far && const { MODE == mode::STORE && single::<A>() };
+    let is_apart = far && const { MODE == mode::STORE && single::<A>() };
+    let tops = if is_apart { Tops::Apart } else { Tops::Beside };
     loop {
         let some = |x: &[A], out: &mut [A], sums: &mut [Sum<A>]| {
-            run(job, Chunks::<'_, A, I, MODE> { input, x, out, sums, of_lane, apart });
+            run(job, Chunks::<'_, A, I, MODE> { input, x, out, sums, of_lane, tops });
         };
         share(parallel::pieces(Cost::Moderate, singles::<A>(x.len())), x, out, &mut sums, &some);
         if of_lane != A::zero() {
