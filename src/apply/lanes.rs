@@ -20,6 +20,8 @@ pub(crate) const WORTH: usize = 2;
 /// asked for, and then those that another has written. Halves of 512 bytes took 1.1 to 4 times as long as one thread for
 /// all of the row.
 pub(crate) const NARROW: usize = 1 << 10;
+/// How many times as many elements as elsewhere make a lane one of which threads lose little by sharing it.
+const LONG_LANE: usize = 8;
 /// Elements that are copied at a time before they are overwritten.
 const PART: usize = 2 << 10;
 /// Elements of a plane whose rows threads share well.
@@ -126,14 +128,19 @@ impl<'a, A: Element, B: Send, D: Dimension> Walk<'a, A, B, D> {
         if pieces < 2 || few {
             return self.tiles(axis, f);
         }
+        // Few lanes that threads would not share evenly are cut themselves, one after the other: long ones in any case, others
+        // where threads would wait for more than a quarter of the time.
+        let threads = |elements, fewest| parallel::threads(cost, singles::<A>(elements), fewest);
+        if lanes < pieces && parallel::pieces(cost, singles::<A>(lane)) > 1 {
+            let hands = threads(elements, 1);
+            let places = lanes.next_multiple_of(hands);
+            if places > lanes && (4 * lanes < 3 * places || threads(lane, LONG_LANE) > 1) {
+                return self.tiles(axis, f);
+            }
+        }
         let mut tasks = Tasks::new();
         self.cut(&mut tasks, axis, pieces, plane, f);
-        // Few lanes that are cut themselves share their pieces among all threads.
-        if lanes < pieces && parallel::pieces(cost, singles::<A>(lane)) > 1 {
-            tasks.run_in_pool();
-        } else {
-            tasks.run();
-        }
+        tasks.run();
     }
 
     fn cut<'b>(
