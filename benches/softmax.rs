@@ -5,7 +5,9 @@ use std::hint::black_box;
 
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 use ndarray::{Array, Array2, Axis, NdFloat, Zip, s};
-use ndarray_activations::softmax::{log_softmax_backward, softmax_backward};
+use ndarray_activations::softmax::{
+    log_softmax_backward, softmax_backward, softmax_backward_inplace,
+};
 use ndarray_activations::{Element, prelude::*};
 use rand::{Rng, SeedableRng, rngs::StdRng};
 
@@ -90,16 +92,23 @@ fn few<A: Element>(c: &mut Criterion) {
 /// Columns in place, each time from the same elements.
 fn in_place<A: Element>(c: &mut Criterion) {
     let mut rng = StdRng::seed_from_u64(4);
-    for (rows, columns) in [(65536, 10), (4096, 1000)] {
+    for (rows, columns) in [(65536, 10), (4096, 1000), (512, 256), (3, 100_000), (1, 1 << 20)] {
         let x = Array::from_shape_simple_fn((rows, columns), || {
             A::from_f64(rng.random_range(-8.0..8.0))
         });
         let mut group = c.benchmark_group(format!("in place {} {rows}x{columns}", A::NAME));
         group.throughput(Throughput::Elements(x.len() as u64)).sample_size(10);
-        group.bench_function("first axis", |b| {
-            let overwrite = |y: &mut Array2<A>| y.softmax_inplace(Axis(0));
-            b.iter_batched_ref(|| x.clone(), overwrite, BatchSize::LargeInput);
-        });
+        for axis in [Axis(0), Axis(1)] {
+            let y = x.softmax(axis);
+            let mut bench = |name: &str, overwrite: &dyn Fn(&mut Array2<A>)| {
+                group.bench_function(format!("{name}, {axis:?}"), |b| {
+                    b.iter_batched_ref(|| x.clone(), overwrite, BatchSize::LargeInput);
+                });
+            };
+            bench("softmax", &|x| x.softmax_inplace(axis));
+            bench("log_softmax", &|x| x.log_softmax_inplace(axis));
+            bench("gradient", &|dy| softmax_backward_inplace(&y, dy, axis));
+        }
         group.finish();
     }
 }
