@@ -63,12 +63,13 @@
 //!
 //! # Threads
 //!
-//! With the feature `rayon`, large arrays are shared between the threads of the ambient pool: from 2 Mi elements on for
-//! functions as light as ReLU, 512 Ki for one exponential, 256 Ki for heavier ones, and from a sixteenth of that on as
-//! long as the pool's threads are awake, as they are when one call follows another. Smaller calls never touch the
-//! pool. Within a pool a quarter of the first numbers counts. A thread outside of the pool works itself, while threads
-//! of the pool wake up and take over what is left. There are no `par_` twins: `ThreadPool::install` and
-//! `RAYON_NUM_THREADS` are the control, and no bit of a result depends on it.
+//! With the feature `rayon`, large arrays are shared between the threads of the ambient pool: from 2 Mi elements on
+//! for functions as light as ReLU, 512 Ki for one exponential, 256 Ki for heavier ones, and from a sixteenth of that
+//! on (an eighth for softmax along another axis than the last) as long as the pool's threads are awake, as they are
+//! when one call follows another. Smaller calls never touch the pool. Within a pool a quarter of the first numbers
+//! counts. A thread outside of the pool works itself, while threads of the pool wake up and take over what is left.
+//! There are no `par_` twins: `ThreadPool::install` and `RAYON_NUM_THREADS` are the control, and no bit of a result
+//! depends on it.
 //!
 //! # Catalogue
 //!

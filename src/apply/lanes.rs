@@ -14,7 +14,7 @@ use crate::activation::Cost;
 use crate::element::Element;
 
 /// How many times as many elements as elsewhere are worth two threads where each then has narrower rows: of 64 Ki softmax and
-/// its logarithm take 0.55 to 0.75 of the time of one, 0.9 to 1.2 with few rows of 512.
+/// its logarithm take 0.55 to 0.75 of the time of one, 128 rows of 512 0.9 to 1.2.
 pub(crate) const WORTH: usize = 2;
 /// Bytes of the shortest part of a row that a thread writes beside another: cores fetch lines beyond those that they are
 /// asked for, and then those that another has written. Halves of 512 bytes took 1.1 to 4 times as long as one thread for

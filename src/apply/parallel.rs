@@ -96,12 +96,14 @@ fn pool_size() -> usize {
 }
 
 /// Whether this is a part of work that threads share.
+#[cfg(feature = "rayon")]
 pub(crate) fn is_part() -> bool {
-    #[cfg(feature = "rayon")]
-    let part = shared::is_inside();
-    #[cfg(not(feature = "rayon"))]
-    let part = false;
-    part
+    shared::is_inside()
+}
+
+#[cfg(not(feature = "rayon"))]
+pub(crate) fn is_part() -> bool {
+    false
 }
 
 /// The pieces of work of so many `times` the least number of elements.
