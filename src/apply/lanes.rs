@@ -17,7 +17,7 @@ use crate::element::Element;
 /// its logarithm take 0.55 to 0.75 of the time of one, 128 rows of 512 0.9 to 1.2.
 pub(crate) const WORTH: usize = 2;
 /// Bytes of the shortest part of a row that a thread writes beside another: cores fetch lines beyond those that they are
-/// asked for, and then those that another has written. Halves of 512 bytes took 1.1 to 4 times as long as one thread for
+/// asked for, and then those that another has written. Halves of 512 bytes took 1.2 to 4 times as long as one thread for
 /// all of the row.
 pub(crate) const NARROW: usize = 1 << 10;
 /// How many times as many elements as elsewhere make a lane one of which threads lose little by sharing it.
@@ -128,10 +128,11 @@ impl<'a, A: Element, B: Send, D: Dimension> Walk<'a, A, B, D> {
         if pieces < 2 || few {
             return self.tiles(axis, f);
         }
-        // Few lanes that threads would not share evenly are cut themselves, one after the other: long ones in any case, others
-        // where threads would wait for more than a quarter of the time.
+        // Few lanes that threads would not share evenly are cut themselves, one after the other, by functions that do so: long
+        // ones in any case, others where threads would wait for more than a quarter of the time.
         let threads = |elements, fewest| parallel::threads(cost, singles::<A>(elements), fewest);
-        if lanes < pieces && parallel::pieces(cost, singles::<A>(lane)) > 1 {
+        let cuts = self.tile.is_some() || self.reduce.is_some();
+        if cuts && lanes < pieces && parallel::pieces(cost, singles::<A>(lane)) > 1 {
             let hands = threads(elements, 1);
             let places = lanes.next_multiple_of(hands);
             if places > lanes && (4 * lanes < 3 * places || threads(lane, LONG_LANE) > 1) {

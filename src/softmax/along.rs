@@ -222,3 +222,44 @@ pub(super) fn reduce<A: Element, D: RemoveAxis>(
     walk.run(axis, Cost::Moderate, f);
     stat.index_axis_move(axis, 0)
 }
+
+#[cfg(test)]
+mod tests {
+    use core::sync::atomic::{AtomicUsize, Ordering};
+
+    use ndarray::{Array2, Axis};
+
+    use super::assign;
+    use crate::activation::Cost;
+    use crate::apply::parallel;
+    use crate::softmax::Along;
+    use crate::softmax::compiled::SoftmaxLoops;
+
+    /// Three lanes, each of which would be worth several threads.
+    #[test]
+    fn a_few_long_lanes_are_dealt_to_threads_unless_they_are_cut_themselves() {
+        let x = Array2::<f32>::zeros((3, 1 << 19));
+        let mut out = x.clone();
+        let tile = Along::Softmax.tile::<f32>(x.len());
+        let threads = parallel::threads(Cost::Moderate, x.len(), 1);
+        for (cut, tile) in
+            [(true, tile.as_ref().map(<f32 as SoftmaxLoops>::softmax_columns)), (false, None)]
+        {
+            let (lanes, parts) = (AtomicUsize::new(0), AtomicUsize::new(0));
+            assign(
+                Axis(1),
+                &x,
+                &mut out,
+                &|_| {
+                    lanes.fetch_add(1, Ordering::Relaxed);
+                    parts.fetch_add(usize::from(parallel::is_part()), Ordering::Relaxed);
+                },
+                tile,
+            );
+            // Three threads take one each.
+            let dealt = threads > 1 && (!cut || threads == 3);
+            let expected = if dealt { 3 } else { 0 };
+            assert_eq!((lanes.into_inner(), parts.into_inner()), (3, expected), "cut: {cut}");
+        }
+    }
+}

@@ -76,7 +76,7 @@ impl<A: Element> Piece<'_, A> {
             Step::Finish(Sum { max, .. }, log) if LOG => reduce_by(job, out, max, log),
             Step::Finish(sum, _) => {
                 for (out, of_chunk) in out.chunks_mut(chunk::<A>()).zip(sums) {
-                    finish_chunk(job, out, of_chunk, sum);
+                    finish_chunk(job, Plain, out, of_chunk, sum);
                 }
                 return Vec::new();
             }

@@ -53,17 +53,22 @@ pub(crate) fn softmax<A: Element, I: Input<A>>(
             if distance < deepest::<A>() {
                 run(job, Quotients { input, x, out, sum });
             } else {
-                let power = A::from_f64(power_of_two(distance));
-                run(job, Products { input, out, sum, power });
+                finish_chunk(job, input, out, of_chunk, sum);
             }
         }
     });
 }
 
 /// From the exponentials of a chunk, which is not as far below its lane as [`deepest`], to the softmax.
-pub(super) fn finish_chunk<A: Element>(job: Job, out: &mut [A], of_chunk: &Sum<A>, sum: Sum<A>) {
+pub(super) fn finish_chunk<A: Element, I: Input<A>>(
+    job: Job,
+    input: I,
+    out: &mut [A],
+    of_chunk: &Sum<A>,
+    sum: Sum<A>,
+) {
     let power = A::from_f64(power_of_two(of_chunk.exponent - sum.exponent));
-    run(job, Products { input: Plain, out, sum, power });
+    run(job, Products { input, out, sum, power });
 }
 
 /// The logarithms of the softmax in place of the elements.

@@ -105,6 +105,40 @@ pub(crate) fn packed<A: Element>(sums: &[Wide]) -> Packed {
     packed
 }
 
+/// The sums of `accumulators` of each lane, by halves. Each part has as many, one after the other, of all lanes; those of the
+/// first part come first.
+#[inline(always)]
+pub(crate) fn fold_packed<S: Simd, A: Element>(
+    simd: S,
+    mut parts: Vec<Vec<Packed>>,
+    accumulators: usize,
+) -> Vec<Packed> {
+    let mut each = accumulators / parts.len();
+    while parts.len() > 1 {
+        let others = parts.split_off(parts.len() / 2);
+        for (part, other) in parts.iter_mut().zip(&others) {
+            add_packed::<S, A>(simd, part, other);
+        }
+    }
+    let mut totals = parts.swap_remove(0);
+    while each > 1 {
+        let half = totals.len() / 2;
+        let (these, others) = totals.split_at_mut(half);
+        add_packed::<S, A>(simd, these, others);
+        totals.truncate(half);
+        each /= 2;
+    }
+    totals
+}
+
+#[inline(always)]
+fn add_packed<S: Simd, A: Element>(simd: S, these: &mut [Packed], others: &[Packed]) {
+    for (a, b) in these.iter_mut().zip(others) {
+        let b = Total::unpack::<A>(simd, b);
+        *a = Total::unpack::<A>(simd, a).plus::<A>(b).pack::<A>();
+    }
+}
+
 impl<S: Simd> Total<S> {
     #[inline(always)]
     pub(crate) fn double(first: Doubles<S>, rest: Doubles<S>) -> Self {

@@ -9,7 +9,7 @@ use ndarray::{ArrayView2, ArrayViewMut2};
 
 use super::super::max::{load_padded, store_part};
 use super::super::stream::deal;
-use super::super::total::{Packed, Total, WIDEST, add, packed, single, unpacked};
+use super::super::total::{Packed, Total, WIDEST, add, fold_packed, packed, single, unpacked};
 use super::super::wide::Wide;
 use super::{gradient, plus};
 use crate::activation::Cost;
@@ -174,31 +174,22 @@ impl<A: Element> Kernel for Fold<A> {
     #[inline(always)]
     fn run<S: Simd>(self, simd: S) -> Vec<Packed> {
         let Self { mut parts, rows, flat, .. } = self;
-        // Accumulators of the first part come before those of the others.
-        let mut totals = if parts.len() == 1 { parts.swap_remove(0) } else { parts.concat() };
         if const { !single::<A>() } {
-            for total in &mut totals {
+            for total in parts.iter_mut().flatten() {
                 let sum = Total::unpack::<A>(simd, total);
                 let first = Pair::sum(sum.first.high, sum.first.low);
                 *total = Total { first, ..sum }.pack::<A>();
             }
         }
         if let Some(columns) = flat {
-            return fold_flat::<A>(&totals, columns);
+            return fold_flat::<A>(&parts.swap_remove(0), columns);
         }
-        let vectors = totals.len() / A::WIDTH;
         // Accumulators beyond the rows are zero.
-        let mut half = rows.min(A::WIDTH).next_power_of_two() / 2;
-        while half > 0 {
-            let (low, high) = totals.split_at_mut(half * vectors);
-            for (total, other) in low.iter_mut().zip(&*high) {
-                let other = Total::unpack::<A>(simd, other);
-                *total = Total::unpack::<A>(simd, total).plus::<A>(other).pack::<A>();
-            }
-            half /= 2;
+        let used = rows.min(A::WIDTH).next_power_of_two();
+        if let [part] = &mut parts[..] {
+            part.truncate(part.len() / A::WIDTH * used);
         }
-        totals.truncate(vectors);
-        totals
+        fold_packed::<S, A>(simd, parts, used)
     }
 }
 

@@ -15,7 +15,9 @@ use crate::softmax::finish::{crown, quotient};
 use crate::softmax::input::Plain;
 use crate::softmax::lane::difference;
 use crate::softmax::sum::{BLOCK, SHORT, first, mode, term};
-use crate::softmax::total::{Accumulator, Packed, Total, WIDEST, add, packed, unpacked};
+use crate::softmax::total::{
+    Accumulator, Packed, Total, WIDEST, add, fold_packed, packed, unpacked,
+};
 use crate::softmax::wide::Wide;
 
 /// The largest elements.
@@ -61,36 +63,16 @@ impl<A: Element> Kernel for Fold<A> {
     type Output = Sums<A>;
     #[inline(always)]
     fn run<S: Simd>(self, simd: S) -> Sums<A> {
-        let mut parts = self.parts;
-        let mut half = A::WIDTH / parts.len() / 2;
-        while parts.len() > 1 {
-            let others = parts.split_off(parts.len() / 2);
-            for ((totals, counts), (other_totals, other_counts)) in parts.iter_mut().zip(others) {
-                for (total, other) in totals.iter_mut().zip(other_totals) {
-                    *total = plus::<S, A>(simd, total, &other);
-                }
-                for (count, other) in counts.iter_mut().zip(other_counts) {
-                    *count += other;
-                }
+        let (totals, counts): (Vec<_>, Vec<_>) = self.parts.into_iter().unzip();
+        let counts = counts.into_iter().reduce(|mut counts, others| {
+            for (count, other) in counts.iter_mut().zip(others) {
+                *count += other;
             }
-        }
-        let (mut totals, counts) = parts.swap_remove(0);
-        let vectors = counts.len() / A::WIDTH;
-        while half > 0 {
-            let (these, others) = totals.split_at_mut(half * vectors);
-            for (total, other) in these.iter_mut().zip(others) {
-                *total = plus::<S, A>(simd, total, other);
-            }
-            half /= 2;
-        }
-        totals.truncate(vectors);
-        (totals, counts)
+            counts
+        });
+        let totals = fold_packed::<S, A>(simd, totals, A::WIDTH);
+        (totals, counts.expect("there are streams"))
     }
-}
-
-#[inline(always)]
-fn plus<S: Simd, A: Element>(simd: S, a: &Packed, b: &Packed) -> Packed {
-    Total::unpack::<A>(simd, a).plus::<A>(Total::unpack::<A>(simd, b)).pack::<A>()
 }
 
 /// The last pass over some rows.
