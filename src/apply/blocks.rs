@@ -3,7 +3,7 @@
 use ndarray::{ArrayView2, Axis};
 
 use super::parallel::{self, Tasks};
-use super::product::{block_rows, tile_rows, work};
+use super::product::{layered_rows, tile_rows, work};
 use crate::activation::Cost;
 use crate::element::Element;
 use crate::lane::Job;
@@ -38,7 +38,7 @@ pub fn blocks_of_rows<A: Element>(
         some if some > 1 && batch >= 2 * ROWS * some => pieces(2),
         some => some,
     };
-    let block = block_rows(job);
+    let block = layered_rows(job);
     let rows = batch.div_ceil(pieces);
     let rows = rows.next_multiple_of(if rows < block { tile_rows(job) } else { block });
     let (for_row, out_for_row) = (memory.len() / batch, out.len() / batch);
