@@ -211,6 +211,44 @@ fn logsumexp_of_logarithms_of_probabilities_is_within_2_ulp() {
     normalised::<f64>(&[2, 3, 7, 17, 64, 300, 3000]);
 }
 
+/// Lanes whose maximum and logarithm cancel to between 2^-9 of the logarithm and all of it; returns the worst error.
+fn cancelling<A: Element>(lengths: &[usize]) -> f64 {
+    let mut rng = StdRng::seed_from_u64(13);
+    let mut worst: f64 = 0.0;
+    for &len in lengths {
+        let mut lanes = Array2::<A>::zeros((len, 150));
+        for mut lane in lanes.columns_mut() {
+            let spread = rng.random_range(0.1..8.0);
+            lane.mapv_inplace(|_| A::from_f64(spread * rng.random_range(-1.0..1.0)));
+            let exact = Exact::new(&lane, 1.0).logsumexp().0.0;
+            let log = exact - lane.iter().fold(f64::MIN, |max, x| max.max(Element::to_f64(*x)));
+            let left = log * 2f64.powf(rng.random_range(-9.0..0.0));
+            let left = if rng.random() { left } else { -left };
+            lane.mapv_inplace(|x| A::from_f64(Element::to_f64(x) - exact + left));
+        }
+        let columns = lanes.logsumexp(Axis(0));
+        let rows = lanes.reversed_axes().as_standard_layout().into_owned();
+        assert_eq!(columns, rows.logsumexp(Axis(1)), "{} lanes of {len}", A::NAME);
+        for (lane, &lse) in rows.rows().into_iter().zip(&columns) {
+            assert_eq!(lse, lane.logsumexp(Axis(0))[()], "{} a lane of {len}", A::NAME);
+            let error = ulp_error(lse, Exact::new(&lane, 1.0).logsumexp());
+            assert!(error <= 2.0, "{} {len} elements: {error} ULP, {lse:?}", A::NAME);
+            worst = worst.max(error);
+        }
+    }
+    worst
+}
+
+#[test]
+fn logsumexp_of_what_partly_cancels_is_within_1_ulp() {
+    let (single, double) = (
+        cancelling::<f32>(&[2, 3, 5, 8, 17, 64, 65, 300, 2049, 4097]),
+        cancelling::<f64>(&[2, 3, 5, 8, 17, 64, 65, 300, 2049]),
+    );
+    println!("logsumexp of what partly cancels: f32 {single:.3}, f64 {double:.3} ULP");
+    assert!(single <= 0.6 && double <= 0.75, "f32 {single}, f64 {double} ULP");
+}
+
 #[test]
 fn order_is_kept_between_adjacent_numbers() {
     // Around every place where the power of two changes.

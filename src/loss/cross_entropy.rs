@@ -1,11 +1,12 @@
 //! Losses of classes.
 
-use ndarray::{Array, Array1, ArrayRef, ArrayRef1, ArrayView1, ArrayViewMut1, Axis, RemoveAxis};
+use ndarray::{Array, ArrayRef, ArrayRef1, ArrayView1, ArrayViewMut1, Axis, RemoveAxis};
 
 use super::binary::times;
 use super::classes::{Classes, Label, class_axis, weight_of};
 use super::sum::Sum;
 use super::{LossError, Reduction};
+use crate::softmax::normalizers;
 use crate::{ActivationExt, Element, Elementwise, Elu};
 
 /// Cross-entropy of logits `x` along an axis against the class `y` of each lane, with class
@@ -37,11 +38,11 @@ use crate::{ActivationExt, Element, Elementwise, Elu};
 /// ```
 #[derive(Clone, Copy, Debug)]
 pub struct CrossEntropy<'a, A> {
-    axis: Axis,
-    weights: Option<ArrayView1<'a, A>>,
+    pub(super) axis: Axis,
+    pub(super) weights: Option<ArrayView1<'a, A>>,
     ignored: Option<i64>,
     smoothing: f64,
-    reduction: Reduction,
+    pub(super) reduction: Reduction,
 }
 
 impl<'a, A: Element> CrossEntropy<'a, A> {
@@ -88,7 +89,7 @@ impl<'a, A: Element> CrossEntropy<'a, A> {
         Err(LossError::Parameter { name: "label smoothing", expected, got })
     }
 
-    fn classes<L: Label, D: RemoveAxis>(
+    pub(super) fn classes<L: Label, D: RemoveAxis>(
         &self,
         logits: &ArrayRef<A, D>,
         labels: &ArrayRef<L, D::Smaller>,
@@ -108,8 +109,7 @@ impl<'a, A: Element> CrossEntropy<'a, A> {
         labels: &ArrayRef<L, D::Smaller>,
     ) -> Result<A, LossError> {
         let classes = self.classes(logits, labels)?;
-        let log_probabilities = logits.log_softmax(self.axis);
-        Ok(self.reduce(&log_probabilities, &classes))
+        Ok(self.value_from(logits, &classes, &self.of_classes(logits, &classes)))
     }
 
     /// The loss of every lane; 0 where it is ignored.
@@ -122,7 +122,13 @@ impl<'a, A: Element> CrossEntropy<'a, A> {
         labels: &ArrayRef<L, D::Smaller>,
     ) -> Result<Array<A, D::Smaller>, LossError> {
         let classes = self.classes(logits, labels)?;
-        Ok(self.lanes(&logits.log_softmax(self.axis), &classes))
+        if self.smoothing != 0.0 {
+            return Ok(self.lanes(&logits.log_softmax(self.axis), &classes));
+        }
+        let mut losses = self.of_classes(logits, &classes);
+        let all = losses.iter_mut().zip(&classes.of_lanes);
+        all.for_each(|(loss, class)| *loss = A::from_f64(self.sharp(*loss, *class)));
+        Ok(losses)
     }
 
     /// The loss as one number, and its gradient with respect to the logits.
@@ -137,18 +143,11 @@ impl<'a, A: Element> CrossEntropy<'a, A> {
         labels: &ArrayRef<L, D::Smaller>,
     ) -> Result<(A, Array<A, D>), LossError> {
         let classes = self.classes(logits, labels)?;
-        let log_probabilities = logits.log_softmax(self.axis);
-        let value = self.reduce(&log_probabilities, &classes);
+        let mut complements = self.of_classes(logits, &classes);
+        let value = self.value_from(logits, &classes, &complements);
         let factor = self.reduction.factor(classes.weight);
         // softmax(x)_y − 1 without cancellation, as elu is expm1 of what is not positive.
-        let mut complements: Array1<A> = log_probabilities
-            .lanes(self.axis)
-            .into_iter()
-            .zip(&classes.of_lanes)
-            .map(|(lane, class)| class.map_or(A::zero(), |class| lane[class]))
-            .collect();
         Elu::default().map_inplace(&mut complements);
-        drop(log_probabilities);
 
         let mut gradient = logits.softmax(self.axis);
         let lanes = gradient.lanes_mut(self.axis).into_iter();
@@ -270,6 +269,40 @@ impl<'a, A: Element> CrossEntropy<'a, A> {
         Ok((value, work))
     }
 
+    /// The log-probability of the class of each lane, without those of the others; 0 where it is ignored.
+    fn of_classes<D: RemoveAxis>(
+        &self,
+        logits: &ArrayRef<A, D>,
+        classes: &Classes,
+    ) -> Array<A, D::Smaller> {
+        let normalizers = normalizers(self.axis, logits);
+        let lanes = logits.lanes(self.axis).into_iter().zip(&classes.of_lanes);
+        let these = lanes.zip(&normalizers).map(|((lane, class), normalizer)| {
+            class.map_or(A::zero(), |class| normalizer.log_softmax(lane[class]))
+        });
+        let these = these.collect();
+        Array::from_shape_vec(normalizers.raw_dim(), these).expect("one for each lane")
+    }
+
+    /// The loss, from the log-probabilities of the classes where there is no smoothing.
+    fn value_from<D: RemoveAxis>(
+        &self,
+        logits: &ArrayRef<A, D>,
+        classes: &Classes,
+        of_classes: &ArrayRef<A, D::Smaller>,
+    ) -> A {
+        if self.smoothing != 0.0 {
+            return self.reduce(&logits.log_softmax(self.axis), classes);
+        }
+        let each = of_classes.iter().zip(&classes.of_lanes);
+        self.reduced(each.map(|(&of_class, class)| self.sharp(of_class, *class)), classes)
+    }
+
+    /// The loss of a lane from the log-probability of its class, without smoothing.
+    fn sharp(&self, of_class: A, class: Option<usize>) -> f64 {
+        class.map_or(0.0, |class| times(weight_of(self.weights, class), -of_class.to_f64()))
+    }
+
     /// The losses of the lanes from log-probabilities.
     fn losses<'b, D: RemoveAxis>(
         &'b self,
@@ -297,12 +330,20 @@ impl<'a, A: Element> CrossEntropy<'a, A> {
         sharp + self.smoothing / lane.len() as f64 * all.total()
     }
 
-    fn reduce<D: RemoveAxis>(&self, log_probabilities: &ArrayRef<A, D>, classes: &Classes) -> A {
-        let total: Sum = self.losses(log_probabilities, classes).collect();
+    pub(super) fn reduce<D: RemoveAxis>(
+        &self,
+        log_probabilities: &ArrayRef<A, D>,
+        classes: &Classes,
+    ) -> A {
+        self.reduced(self.losses(log_probabilities, classes), classes)
+    }
+
+    fn reduced(&self, losses: impl Iterator<Item = f64>, classes: &Classes) -> A {
+        let total: Sum = losses.collect();
         A::from_f64(self.reduction.value(total.total(), classes.weight))
     }
 
-    fn lanes<D: RemoveAxis>(
+    pub(super) fn lanes<D: RemoveAxis>(
         &self,
         log_probabilities: &ArrayRef<A, D>,
         classes: &Classes,
@@ -310,99 +351,6 @@ impl<'a, A: Element> CrossEntropy<'a, A> {
         let losses = self.losses(log_probabilities, classes).map(A::from_f64).collect();
         let shape = log_probabilities.raw_dim().remove_axis(self.axis);
         Array::from_shape_vec(shape, losses).expect("one loss for each lane")
-    }
-}
-
-/// Negative log-likelihood of log-probabilities `l` along an axis: cross-entropy for networks that
-/// end in a log-softmax.
-///
-/// ```text
-/// nll = −w_y l_y
-/// ```
-///
-/// The gradient, with respect to `l`, is `−w_y` at the class and 0 elsewhere.
-///
-/// ```
-/// use ndarray::{Axis, array};
-/// use ndarray_activations::{loss::{CrossEntropy, Nll}, prelude::*};
-/// let (logits, labels) = (array![[2.0f64, 0.0], [0.0, 1.0]], array![0u8, 0]);
-/// let nll = Nll::along(Axis(1)).value(&logits.log_softmax(Axis(1)), &labels)?;
-/// assert_eq!(nll, CrossEntropy::along(Axis(1)).value(&logits, &labels)?);
-/// # Ok::<(), ndarray_activations::loss::LossError>(())
-/// ```
-#[derive(Clone, Copy, Debug)]
-pub struct Nll<'a, A>(CrossEntropy<'a, A>);
-
-impl<'a, A: Element> Nll<'a, A> {
-    /// As [`CrossEntropy::along`].
-    pub fn along(axis: Axis) -> Self {
-        Self(CrossEntropy::along(axis))
-    }
-
-    /// As [`CrossEntropy::class_weights`].
-    #[must_use]
-    pub fn class_weights(self, weights: &'a ArrayRef1<A>) -> Self {
-        Self(self.0.class_weights(weights))
-    }
-
-    /// As [`CrossEntropy::ignore_index`].
-    #[must_use]
-    pub fn ignore_index(self, label: i64) -> Self {
-        Self(self.0.ignore_index(label))
-    }
-
-    /// As [`CrossEntropy::reduction`].
-    #[must_use]
-    pub fn reduction(self, reduction: Reduction) -> Self {
-        Self(self.0.reduction(reduction))
-    }
-
-    /// The loss as one number.
-    ///
-    /// # Errors
-    /// As [`CrossEntropy::value`].
-    pub fn value<L: Label, D: RemoveAxis>(
-        &self,
-        log_probabilities: &ArrayRef<A, D>,
-        labels: &ArrayRef<L, D::Smaller>,
-    ) -> Result<A, LossError> {
-        let classes = self.0.classes(log_probabilities, labels)?;
-        Ok(self.0.reduce(log_probabilities, &classes))
-    }
-
-    /// The loss of every lane; 0 where it is ignored.
-    ///
-    /// # Errors
-    /// As [`CrossEntropy::value`].
-    pub fn each<L: Label, D: RemoveAxis>(
-        &self,
-        log_probabilities: &ArrayRef<A, D>,
-        labels: &ArrayRef<L, D::Smaller>,
-    ) -> Result<Array<A, D::Smaller>, LossError> {
-        let classes = self.0.classes(log_probabilities, labels)?;
-        Ok(self.0.lanes(log_probabilities, &classes))
-    }
-
-    /// The loss as one number, and its gradient with respect to the log-probabilities.
-    ///
-    /// # Errors
-    /// As [`CrossEntropy::value`].
-    pub fn value_and_gradient<L: Label, D: RemoveAxis>(
-        &self,
-        log_probabilities: &ArrayRef<A, D>,
-        labels: &ArrayRef<L, D::Smaller>,
-    ) -> Result<(A, Array<A, D>), LossError> {
-        let classes = self.0.classes(log_probabilities, labels)?;
-        let value = self.0.reduce(log_probabilities, &classes);
-        let factor = self.0.reduction.factor(classes.weight);
-        let mut gradient = Array::zeros(log_probabilities.raw_dim());
-        for (mut lane, class) in gradient.lanes_mut(self.0.axis).into_iter().zip(&classes.of_lanes)
-        {
-            if let Some(class) = *class {
-                lane[class] = A::from_f64(-factor * weight_of(self.0.weights, class));
-            }
-        }
-        Ok((value, gradient))
     }
 }
 
@@ -424,24 +372,4 @@ pub fn cross_entropy<A: Element, L: Label, D: RemoveAxis>(
     axis: Axis,
 ) -> Result<A, LossError> {
     CrossEntropy::along(axis).value(logits, labels)
-}
-
-/// The mean negative log-likelihood along `axis`; see [`Nll`].
-///
-/// ```
-/// use ndarray::{Axis, array};
-/// use ndarray_activations::loss::nll;
-/// let loss = nll(&array![[-0.5f32, -1.0]], &array![1usize], Axis(1))?;
-/// assert_eq!(loss, 1.0);
-/// # Ok::<(), ndarray_activations::loss::LossError>(())
-/// ```
-///
-/// # Errors
-/// As [`cross_entropy`].
-pub fn nll<A: Element, L: Label, D: RemoveAxis>(
-    log_probabilities: &ArrayRef<A, D>,
-    labels: &ArrayRef<L, D::Smaller>,
-    axis: Axis,
-) -> Result<A, LossError> {
-    Nll::along(axis).value(log_probabilities, labels)
 }

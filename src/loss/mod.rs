@@ -22,13 +22,15 @@ mod binary;
 mod classes;
 mod cross_entropy;
 mod error;
+mod nll;
 mod pointwise;
 mod sum;
 
 pub use binary::{BceWithLogits, bce_with_logits};
 pub use classes::Label;
-pub use cross_entropy::{CrossEntropy, Nll, cross_entropy, nll};
+pub use cross_entropy::{CrossEntropy, cross_entropy};
 pub use error::LossError;
+pub use nll::{Nll, nll};
 pub use pointwise::{Huber, Mae, Mse, huber, mae, mse};
 
 /// How the losses of the elements become one number.

@@ -202,14 +202,15 @@ impl<'a, A: Element, D: Dimension> Masked<'a, A, D> {
     }
 }
 
-/// One number for every lane.
-pub(super) fn reduce<A: Element, D: RemoveAxis>(
+/// One result for every lane; `empty` is that of an empty one.
+pub(super) fn reduce<A: Element, B: Copy + Send, D: RemoveAxis>(
     axis: Axis,
     x: &ArrayRef<A, D>,
-    f: &(impl Fn(Strand<'_, A, A>) + Sync),
-    faster: &dyn Reduce<A, A>,
-) -> Array<A, D::Smaller> {
-    let mut stat = stats(&x.raw_dim(), axis, A::neg_infinity());
+    empty: B,
+    f: &(impl Fn(Strand<'_, A, B>) + Sync),
+    faster: &dyn Reduce<A, B>,
+) -> Array<B, D::Smaller> {
+    let mut stat = stats(&x.raw_dim(), axis, empty);
     let walk = Walk {
         x: Some(x.view()),
         other: None,

@@ -2,6 +2,7 @@
 //! program that uses it: nothing here is generic.
 
 use super::input::{Plain, Scale};
+use super::normalizers::{Many, Normalizer};
 use super::rows::is_far;
 use super::strips::near;
 use super::{SoftmaxStats, backward, columns, lane, logsumexp, masked};
@@ -20,7 +21,11 @@ pub trait SoftmaxLoops: Sized {
     fn logsumexp_lane(job: Job, x: &[Self]) -> Self;
     /// The same of many lanes.
     #[doc(hidden)]
-    fn logsumexp_of_many(many: &logsumexp::Many) -> &dyn Reduce<Self, Self>;
+    fn logsumexp_of_many(many: &Many) -> &dyn Reduce<Self, Self>;
+    #[doc(hidden)]
+    fn normalizer_of_lane(job: Job, x: &[Self]) -> Normalizer<Self>;
+    #[doc(hidden)]
+    fn normalizers_of_many(many: &Many) -> &dyn Reduce<Self, Normalizer<Self>>;
     #[doc(hidden)]
     fn softmax_stats(x: &[Self]) -> SoftmaxStats<Self>;
     /// The gradients of lanes from those of their softmax and that itself.
@@ -80,9 +85,15 @@ macro_rules! loops {
                     lane::log_softmax(job, far, x, out);
                 }
                 fn logsumexp_lane(job: Job, x: &[$elem]) -> $elem {
-                    logsumexp::logsumexp(job, Plain, x)
+                    logsumexp::logsumexp(job, x)
                 }
-                fn logsumexp_of_many(many: &logsumexp::Many) -> &dyn Reduce<$elem, $elem> {
+                fn logsumexp_of_many(many: &Many) -> &dyn Reduce<$elem, $elem> {
+                    many
+                }
+                fn normalizer_of_lane(job: Job, x: &[$elem]) -> Normalizer<$elem> {
+                    Normalizer::of_lane(job, x)
+                }
+                fn normalizers_of_many(many: &Many) -> &dyn Reduce<$elem, Normalizer<$elem>> {
                     many
                 }
                 fn softmax_stats(x: &[$elem]) -> SoftmaxStats<$elem> {

@@ -49,6 +49,7 @@ mod lane;
 mod logsumexp;
 mod masked;
 mod max;
+mod normalizers;
 mod project;
 mod rows;
 mod stats;
@@ -68,6 +69,8 @@ pub(crate) use masked::{log_softmax_masked, softmax_masked};
 pub use stats::SoftmaxStats;
 
 pub(crate) use self::compiled::{SoftmaxColumns, SoftmaxLoops};
+use self::normalizers::Many;
+pub(crate) use self::normalizers::Normalizer;
 use self::rows::is_far;
 use crate::apply::{self, Strand};
 use crate::element::Element;
@@ -324,7 +327,19 @@ pub(crate) fn logsumexp<A: Element, D: RemoveAxis>(
     apply::assert_axis(axis, x.ndim());
     let job = Job::new();
     let lane = |lane: Strand<'_, A, A>| *lane.stat = A::logsumexp_lane(job, lane.x);
-    along::reduce(axis, x, &lane, A::logsumexp_of_many(&logsumexp::Many { job }))
+    along::reduce(axis, x, A::neg_infinity(), &lane, A::logsumexp_of_many(&Many { job }))
+}
+
+/// What the logarithm of the softmax of each lane is made of, without that itself.
+pub(crate) fn normalizers<A: Element, D: RemoveAxis>(
+    axis: Axis,
+    x: &ArrayRef<A, D>,
+) -> Array<Normalizer<A>, D::Smaller> {
+    let job = Job::new();
+    let lane = |lane: Strand<'_, A, Normalizer<A>>| {
+        *lane.stat = A::normalizer_of_lane(job, lane.x);
+    };
+    along::reduce(axis, x, Normalizer::none(), &lane, A::normalizers_of_many(&Many { job }))
 }
 
 #[track_caller]

@@ -2,7 +2,7 @@
 
 use ndarray::{Array, Array1, Array2, Array3, Axis, RemoveAxis, ShapeBuilder, array, s};
 use ndarray_activations::loss::*;
-use ndarray_activations::prelude::*;
+use ndarray_activations::{Element, Level, prelude::*, with_level};
 
 use super::{assert_close, labels, torch::Torch};
 
@@ -261,4 +261,47 @@ fn log_softmax_and_nll_are_cross_entropy() {
     let labels = array![0u8, 3, 4, 2, 1, 3];
     let split = nll(&logits.log_softmax(Axis(1)), &labels, Axis(1)).unwrap();
     assert_eq!(split, cross_entropy(&logits, &labels, Axis(1)).unwrap());
+}
+
+/// What cross-entropy takes of a lane without its logarithms is what they are made of.
+fn losses_are_those_of_logarithms<A: Element>(shape: [usize; 3], axis: usize) {
+    let classes = shape[axis];
+    let mut state = 1u32;
+    let logits = Array3::from_shape_simple_fn(shape, || {
+        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        let u = f64::from(state >> 8) / f64::from(1 << 24);
+        let special = [f64::NAN, f64::INFINITY, f64::NEG_INFINITY, 60.0];
+        let rare = special.get((u * 1e4 * classes as f64) as usize % 997);
+        A::from_f64(rare.copied().unwrap_or(8.0 * u - 4.0))
+    });
+    let mut count = 0;
+    let labels = logits.map_axis(Axis(axis), |_| {
+        count += 7;
+        count % classes
+    });
+    let (loss, nll) = (CrossEntropy::along(Axis(axis)), Nll::along(Axis(axis)));
+    let bits = |x: &A| if x.is_nan() { u64::MAX } else { Element::to_f64(*x).to_bits() };
+    let expected = nll.each(&logits.log_softmax(Axis(axis)), &labels).unwrap().mapv(|x| bits(&x));
+    let got = loss.each(&logits, &labels).unwrap().mapv(|x| bits(&x));
+    assert_eq!(got, expected, "{} {shape:?} along {axis}", A::NAME);
+    let value = loss.value(&logits, &labels).unwrap();
+    let (beside, gradient) = loss.value_and_gradient(&logits, &labels).unwrap();
+    let mean = nll.value(&logits.log_softmax(Axis(axis)), &labels).unwrap();
+    assert_eq!([bits(&value), bits(&beside)], [bits(&mean); 2], "{} {shape:?}", A::NAME);
+    assert_eq!(gradient.shape(), shape);
+}
+
+#[test]
+fn each_loss_has_the_bits_of_the_logarithm() {
+    let shapes = [[40, 3, 5], [3, 64, 7], [7, 65, 20], [2, 1000, 9], [2, 5000, 3], [1, 1, 20_000]];
+    for level in Level::available() {
+        with_level(level, || {
+            for shape in shapes {
+                for axis in 0..3 {
+                    losses_are_those_of_logarithms::<f32>(shape, axis);
+                    losses_are_those_of_logarithms::<f64>(shape, axis);
+                }
+            }
+        });
+    }
 }
