@@ -1,11 +1,15 @@
 //! Losses of classes.
 
-use ndarray::{Array, ArrayRef, ArrayRef1, ArrayView1, ArrayViewMut1, Axis, RemoveAxis};
+use fearless_simd::Simd;
+use ndarray::{Array, ArrayRef, ArrayRef1, ArrayView1, ArrayViewMut1, Axis, RemoveAxis, Zip};
 
 use super::binary::times;
 use super::classes::{Classes, Label, class_axis, weight_of};
 use super::sum::Sum;
 use super::{LossError, Reduction};
+use crate::activation::Cost;
+use crate::apply;
+use crate::lane::{Job, Kernel, run};
 use crate::softmax::normalizers;
 use crate::{ActivationExt, Element, Elementwise, Elu};
 
@@ -150,11 +154,53 @@ impl<'a, A: Element> CrossEntropy<'a, A> {
         Elu::default().map_inplace(&mut complements);
 
         let mut gradient = logits.softmax(self.axis);
+        if self.smoothing == 0.0 {
+            self.sharp_gradient(&mut gradient, &classes, &complements, factor);
+            return Ok((value, gradient));
+        }
         let lanes = gradient.lanes_mut(self.axis).into_iter();
         for ((lane, class), &complement) in lanes.zip(&classes.of_lanes).zip(&complements) {
             self.gradient_of_lane(lane, *class, complement.to_f64(), factor);
         }
         Ok((value, gradient))
+    }
+
+    /// Turns probabilities into the gradient, without smoothing: all of them in the order of memory, and then those of the
+    /// classes, from `complements`, the probabilities less 1.
+    fn sharp_gradient<D: RemoveAxis>(
+        &self,
+        gradient: &mut Array<A, D>,
+        classes: &Classes,
+        complements: &ArrayRef<A, D::Smaller>,
+        factor: f64,
+    ) {
+        let job = Job::new();
+        let weight = |class: &Option<usize>| class.map_or(0.0, |c| weight_of(self.weights, c));
+        let lanes = classes.of_lanes.iter();
+        if self.weights.is_none() {
+            apply::each_mut(Cost::Light, gradient, &|all| {
+                run(job, Scaled { factor, weight: 1.0, all })
+            });
+        } else if gradient.stride_of(self.axis) == 1 {
+            for (lane, class) in gradient.lanes_mut(self.axis).into_iter().zip(lanes) {
+                let all = lane.into_slice().expect("its elements stand side by side");
+                run(job, Scaled { factor, weight: weight(class), all });
+            }
+        } else {
+            let mut shape = gradient.raw_dim();
+            shape[self.axis.index()] = 1;
+            let weights = Array::from_shape_vec(shape, lanes.map(weight).collect());
+            Zip::from(&mut *gradient)
+                .and_broadcast(&weights.expect("one for each lane"))
+                .for_each(|p, &weight| *p = scaled(*p, weight, factor));
+        }
+        let lanes = gradient.lanes_mut(self.axis).into_iter().zip(&classes.of_lanes);
+        for ((mut lane, class), &complement) in lanes.zip(complements) {
+            match class {
+                Some(at) => lane[*at] = scaled(complement, weight(class), factor),
+                None => lane.fill(A::zero()),
+            }
+        }
     }
 
     /// Turns probabilities into the gradient; `complement` is that of the class less 1.
@@ -167,16 +213,6 @@ impl<'a, A: Element> CrossEntropy<'a, A> {
     ) {
         let Some(class) = class else { return lane.fill(A::zero()) };
         let hit = (1.0 - self.smoothing) * weight_of(self.weights, class);
-        if self.smoothing == 0.0 {
-            // All, and then the one: there is no choice in the loop. Zeros are positive, as below.
-            let gradient = |p: f64| A::from_f64(factor * (hit * p + 0.0));
-            match lane.as_slice_mut() {
-                Some(lane) => lane.iter_mut().for_each(|p| *p = gradient(p.to_f64())),
-                None => lane.mapv_inplace(|p| gradient(p.to_f64())),
-            }
-            lane[class] = gradient(complement);
-            return;
-        }
         let spread = self.smoothing / lane.len() as f64;
         let rest: f64 = (0..lane.len()).map(|c| spread * weight_of(self.weights, c)).sum();
         for (c, to) in lane.iter_mut().enumerate() {
@@ -351,6 +387,31 @@ impl<'a, A: Element> CrossEntropy<'a, A> {
         let losses = self.losses(log_probabilities, classes).map(A::from_f64).collect();
         let shape = log_probabilities.raw_dim().remove_axis(self.axis);
         Array::from_shape_vec(shape, losses).expect("one loss for each lane")
+    }
+}
+
+/// The gradient of a probability in a lane of this weight. Zeros are positive, as with smoothing.
+#[inline(always)]
+fn scaled<A: Element>(p: A, weight: f64, factor: f64) -> A {
+    A::from_f64(factor * (weight * p.to_f64() + 0.0))
+}
+
+/// [`scaled`] of all.
+struct Scaled<'a, A> {
+    factor: f64,
+    weight: f64,
+    all: &'a mut [A],
+}
+
+impl<A: Element> Kernel for Scaled<'_, A> {
+    type Output = ();
+    #[inline(always)]
+    fn run<S: Simd>(self, _simd: S) {
+        let Self { factor, weight, all } = self;
+        // The same bits in any order: the compiler may vectorise it as it likes.
+        for p in all {
+            *p = scaled(*p, weight, factor);
+        }
     }
 }
 

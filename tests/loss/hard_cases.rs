@@ -289,6 +289,23 @@ fn losses_are_those_of_logarithms<A: Element>(shape: [usize; 3], axis: usize) {
     let mean = nll.value(&logits.log_softmax(Axis(axis)), &labels).unwrap();
     assert_eq!([bits(&value), bits(&beside)], [bits(&mean); 2], "{} {shape:?}", A::NAME);
     assert_eq!(gradient.shape(), shape);
+
+    // The class axis last, in a run of memory: other loops.
+    let mut order = vec![0, 1, 2];
+    order.remove(axis);
+    let order = [order[0], order[1], axis];
+    let last = logits.view().permuted_axes(order).as_standard_layout().into_owned();
+    let weights = Array1::from_shape_fn(classes, |c| A::from_f64(0.25 + (c % 5) as f64));
+    for (weighted, ignored) in [(false, -1), (false, 2), (true, -1), (true, 2)] {
+        let gradient = |axis: usize, logits: &Array3<A>| {
+            let loss = CrossEntropy::along(Axis(axis)).ignore_index(ignored);
+            let loss = if weighted { loss.class_weights(&weights) } else { loss };
+            loss.value_and_gradient(logits, &labels).unwrap().1
+        };
+        let expected = gradient(2, &last).mapv(|x| bits(&x));
+        let got = gradient(axis, &logits).permuted_axes(order).mapv(|x| bits(&x));
+        assert_eq!(got, expected, "{} {shape:?} along {axis}, weighted: {weighted}", A::NAME);
+    }
 }
 
 #[test]
