@@ -67,9 +67,12 @@ pub(super) fn columns<A: Element, const LOG: bool>(
         return false;
     };
     let mut dy = dy.map(Vec::into_iter);
+    // Those of short columns have a row each.
+    let accumulators = A::WIDTH.min(len.next_power_of_two());
+    let period = if is_flat { 1 } else { accumulators / share };
     let part = |(y, out)| {
         let dy = dy.as_mut().and_then(Iterator::next);
-        Part { y, dy, out, period: if is_flat { 1 } else { A::WIDTH / share } }
+        Part { y, dy, out, period }
     };
     let parts: Vec<Part<'_, A>> = y.into_iter().zip(outs).map(part).collect();
     let width = parts[0].out.first().map_or(0, |row: &&mut [A]| row.len());
@@ -184,11 +187,7 @@ impl<A: Element> Kernel for Fold<A> {
         if let Some(columns) = flat {
             return fold_flat::<A>(&parts.swap_remove(0), columns);
         }
-        // Accumulators beyond the rows are zero.
         let used = rows.min(A::WIDTH).next_power_of_two();
-        if let [part] = &mut parts[..] {
-            part.truncate(part.len() / A::WIDTH * used);
-        }
         fold_packed::<S, A>(simd, parts, used)
     }
 }
