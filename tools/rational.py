@@ -1,7 +1,7 @@
 """Quotients of polynomials for `f32` values in `f64` lanes: src/math/erf.rs, ln.rs, tanh.rs. All errors are relative."""
 
 import sys
-from mpmath import mpf, exp, erf, erfc, log, log1p, mp, sqrt, tanh
+from mpmath import mpf, exp, erf, erfc, findroot, log, log1p, mp, pi, sqrt, tanh
 from minimax import fit, rational, report, report_rational, show, to_f64
 
 ZERO = mpf(10) ** -12
@@ -37,6 +37,25 @@ if "gelu" in sys.argv:
         return factor * exp(-u / 2)
 
     c, error = fit(power, lambda u: 1 / power(u), 6, -log(mpf(2)), log(mpf(2)), "f64")
+    report("factor e^(-u/2)", "|u| <= ln 2", c, error, "f64")
+if "slope" in sys.argv:
+    # Phi(-a) - a phi(a) = e^(-a^2/2) (a - root) n(a) / d(a)
+    root = findroot(lambda a: erfc(a / sqrt(2)) / 2 - a * exp(-a * a / 2) / sqrt(2 * pi), mpf("0.75"))
+    print("// root", mp.nstr(to_f64(root), 17), mp.nstr(root - to_f64(root), 17))
+
+    def beside_root(a):
+        if abs(a - root) < ZERO:
+            a = root + ZERO
+        return (exp(a * a / 2) * erfc(a / sqrt(2)) / 2 - a / sqrt(2 * pi)) / (a - root)
+
+    n, d, _ = rational(beside_root, lambda a: 1 / beside_root(a), 5, 5, 0, 15)
+    factor = n[-1] / d[-1]
+    quotients("(e^(a^2/2) Phi(-a) - a / sqrt(2 pi)) / (a - root)", beside_root, ((5, 5),), mpf(0), mpf(15))
+
+    def scaled_power(u):
+        return factor * exp(-u / 2)
+
+    c, error = fit(scaled_power, lambda u: 1 / scaled_power(u), 7, -log(mpf(2)), log(mpf(2)), "f64")
     report("factor e^(-u/2)", "|u| <= ln 2", c, error, "f64")
 if "ln" in sys.argv:
     quotients("ln(1 + e) / e", lambda e: log1p(e) / e, ((3, 3),), ZERO, mpf(1), monic=False)

@@ -6,9 +6,8 @@
 
 use super::Pair;
 use super::exp::split_careful;
-use super::phi::tail_wide;
+use super::phi::{slope_wide, tail_wide};
 use super::poly::{double, from_root, monic_horner};
-use super::wide::{Grade, wide};
 use crate::lane::{DoubleKernel, Lane, Mask};
 
 /// `G` in `erfcx(b) = G(v) / (1 + 2b)`, `v = (b − 2) / (b + 2)`, for `b` in `[0, 27.5]`, made by
@@ -246,13 +245,7 @@ pub(crate) fn gelu_slope<V: Lane>(x: V) -> V {
     impl DoubleKernel for K {
         #[inline(always)]
         fn call<W: Lane<Elem = f64>>(self, x: W) -> W {
-            let a = x.abs().at_most(x.splat(15.0));
-            let b = a * core::f64::consts::FRAC_1_SQRT_2;
-            let v = (b - 2.0) / (b + 2.0);
-            let g = v.mul_add(g_rest(v), x.splat(G_0.0)) * 0.5 / ((b + b) + 1.0);
-            // Close to the zero 52 of the 53 digits cancel at most 25: enough are left for f32.
-            let e = wide(a * a * -0.5, Grade::Full).value();
-            let y = e * a.neg_mul_add(x.splat(PHI_0.0), g);
+            let y = slope_wide(x.abs().at_most(x.splat(15.0)));
             W::select(x.lt(x.splat(0.0)), y, -y + 1.0)
         }
     }
