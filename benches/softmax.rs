@@ -5,6 +5,7 @@ use std::hint::black_box;
 
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 use ndarray::{Array, Array2, Axis, NdFloat, Zip, s};
+use ndarray_activations::loss::CrossEntropy;
 use ndarray_activations::softmax::{
     log_softmax_backward, softmax_backward, softmax_backward_inplace,
 };
@@ -143,6 +144,32 @@ fn channels<A: Element>(c: &mut Criterion) {
     }
 }
 
+/// Cross-entropy of classes along the last axis and of the channels of images, and sums of lanes so short that maximum and
+/// logarithm often cancel.
+fn losses<A: Element>(c: &mut Criterion) {
+    let mut rng = StdRng::seed_from_u64(6);
+    for (shape, axis) in [
+        ([1, 65_536, 10], Axis(2)),
+        ([1, 4096, 1000], Axis(2)),
+        ([1, 64, 131_072], Axis(2)),
+        ([8, 21, 16_384], Axis(1)),
+        ([1, 3, 100_000], Axis(1)),
+    ] {
+        let x = Array::from_shape_simple_fn(shape, || A::from_f64(rng.random_range(-2.0..2.0)));
+        let classes = x.len_of(axis);
+        let labels = x.map_axis(axis, |_| rng.random_range(0..classes));
+        let loss = CrossEntropy::along(axis);
+        let mut group = c.benchmark_group(format!("losses {} {shape:?}", A::NAME));
+        group.throughput(Throughput::Elements(x.len() as u64)).sample_size(10);
+        group.bench_function("cross-entropy", |b| b.iter(|| loss.value(black_box(&x), &labels)));
+        group.bench_function("with gradient", |b| {
+            b.iter(|| loss.value_and_gradient(black_box(&x), &labels));
+        });
+        group.bench_function("logsumexp", |b| b.iter(|| black_box(&x).logsumexp(axis)));
+        group.finish();
+    }
+}
+
 criterion_group!(
     benches,
     shapes::<f32>,
@@ -154,6 +181,8 @@ criterion_group!(
     in_place::<f32>,
     in_place::<f64>,
     channels::<f32>,
-    channels::<f64>
+    channels::<f64>,
+    losses::<f32>,
+    losses::<f64>
 );
 criterion_main!(benches);

@@ -252,8 +252,8 @@ impl Op for ChosenEval {
     fn assign_ahead<A: Element>(self, job: Job, x: &[A], _ahead: &[A], out: &mut [A]) {
         A::assign_eval(self.0, job, x, out);
     }
-    fn collect<A: Element>(self, job: Job, x: &[A]) -> Vec<A> {
-        A::collect_eval(self.0, job, x)
+    fn collect<A: Element>(self, x: &[A]) -> Vec<A> {
+        A::collect_eval(self.0, x)
     }
     fn overwrite<A: Element>(self, job: Job, x: &mut [A]) {
         A::overwrite_eval(self.0, job, x);
@@ -272,8 +272,8 @@ impl Op for ChosenSlope {
     fn assign_ahead<A: Element>(self, job: Job, x: &[A], _ahead: &[A], out: &mut [A]) {
         A::assign_slope(self.0, job, x, out);
     }
-    fn collect<A: Element>(self, job: Job, x: &[A]) -> Vec<A> {
-        elementwise::collect_by_blocks(job, self, x)
+    fn collect<A: Element>(self, x: &[A]) -> Vec<A> {
+        elementwise::collect_by_blocks(Job::new(), self, x)
     }
 }
 
@@ -283,7 +283,7 @@ pub trait Loops: Sized {
     #[doc(hidden)]
     fn assign_eval(op: Activation, job: Job, x: &[Self], out: &mut [Self]);
     #[doc(hidden)]
-    fn collect_eval(op: Activation, job: Job, x: &[Self]) -> Vec<Self>;
+    fn collect_eval(op: Activation, x: &[Self]) -> Vec<Self>;
     #[doc(hidden)]
     fn overwrite_eval(op: Activation, job: Job, x: &mut [Self]);
     #[doc(hidden)]
@@ -297,8 +297,8 @@ macro_rules! loops {
                 fn assign_eval(op: Activation, job: Job, x: &[$elem], out: &mut [$elem]) {
                     resolve!(op, noun => Eval(noun).assign(job, x, out));
                 }
-                fn collect_eval(op: Activation, job: Job, x: &[$elem]) -> Vec<$elem> {
-                    resolve!(op, noun => Eval(noun).collect(job, x))
+                fn collect_eval(op: Activation, x: &[$elem]) -> Vec<$elem> {
+                    resolve!(op, noun => Eval(noun).collect(x))
                 }
                 fn overwrite_eval(op: Activation, job: Job, x: &mut [$elem]) {
                     resolve!(op, noun => Eval(noun).overwrite(job, x));

@@ -81,13 +81,14 @@ pub(crate) trait Op: Copy + Send + Sync {
         elementwise::assign(job, self, x, ahead, out);
     }
     /// `op(x)` in fresh memory.
-    fn collect<A: Element>(self, job: Job, x: &[A]) -> Vec<A> {
+    fn collect<A: Element>(self, x: &[A]) -> Vec<A> {
         if const { Self::IS_PLAIN } && size_of_val(x) <= PLAIN_MAX {
             return plain::collect(self, x);
         }
         if const { Self::IS_PLAIN } && size_of_val(x) <= PLAIN_MORE {
             return plain::collect_more(self, x);
         }
+        let job = Job::new();
         if x.len() <= const { if Self::CHEAP { COPY_CHEAP } else { COPY_MAX } } {
             let mut out = x.to_vec();
             self.assign(job, x, &mut out);
@@ -166,15 +167,7 @@ pub(crate) fn map<A: Element, D: Dimension, O: Op>(op: O, x: &ArrayRef<A, D>) ->
     if x.len() <= COLLECT_MAX
         && let Some(run) = x.as_slice()
     {
-        // Asked here too, before a level is chosen, which plain formulas do without.
-        let is_plain = const { O::IS_PLAIN } && size_of_val(run) <= PLAIN_MAX;
-        let out = if is_plain {
-            plain::collect(op, run)
-        } else if const { O::IS_PLAIN } && size_of_val(run) <= PLAIN_MORE {
-            plain::collect_more(op, run)
-        } else {
-            op.collect(Job::new(), run)
-        };
+        let out = op.collect(run);
         return layout::shaped_as(x, out);
     }
     let mut out = new_like(x);
