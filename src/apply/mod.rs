@@ -27,7 +27,7 @@ pub use self::blocks::blocks_of_rows;
 pub(crate) use self::elementwise::{copy_short, line_in};
 pub(crate) use self::lanes::{NARROW, Pairs, Reduce, Strand, WORTH, Walk, assert_axis, outermost};
 pub(crate) use self::layout::assert_same_shape;
-pub(crate) use self::layout::{each_mut, new_like, to_owned};
+pub(crate) use self::layout::{new_like, to_owned};
 pub(crate) use self::panels::LINE;
 pub(crate) use self::place::is_of_amd;
 pub use self::product::Affine;

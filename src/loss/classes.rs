@@ -1,15 +1,19 @@
 //! Labels, and the checks that they share.
 
-use ndarray::{ArrayRef, ArrayView1, Axis, Dimension, RemoveAxis};
+use ndarray::{Array, ArrayRef, ArrayView1, Axis, Dimension, RemoveAxis};
 
 use super::LossError;
 use super::binary::check_weights;
 use crate::Element;
+use crate::softmax::normalizers;
 
 /// The number of a class: any of Rust's integers.
 pub trait Label: Copy + sealed::Sealed {
     /// The number, exactly.
     fn number(self) -> i128;
+    /// The number as an index, if it is one.
+    #[doc(hidden)]
+    fn index(self) -> Option<usize>;
 }
 
 mod sealed {
@@ -24,6 +28,10 @@ macro_rules! labels {
             #[inline(always)]
             fn number(self) -> i128 {
                 self as i128
+            }
+            #[inline(always)]
+            fn index(self) -> Option<usize> {
+                usize::try_from(self).ok()
             }
         }
     )*};
@@ -52,22 +60,57 @@ impl Classes {
             return Err(LossError::Shape { what: "labels", expected, got });
         }
         let mut of_lanes = Vec::with_capacity(labels.len());
-        let mut weight = super::sum::Sum::default();
-        for (place, label) in labels.iter().enumerate() {
-            let label = label.number();
-            if ignored.is_some_and(|ignored| i128::from(ignored) == label) {
+        let (mut weight, mut count) = (super::sum::Sum::default(), 0usize);
+        for (place, &label) in labels.iter().enumerate() {
+            if ignored.is_some_and(|ignored| i128::from(ignored) == label.number()) {
                 of_lanes.push(None);
                 continue;
             }
-            let class = usize::try_from(label).ok().filter(|&class| class < classes);
-            let Some(class) = class else {
-                let index = index_of(place, labels.shape());
+            let Some(class) = label.index().filter(|&class| class < classes) else {
+                let (index, label) = (index_of(place, labels.shape()), label.number());
                 return Err(LossError::Label { index, label, classes });
             };
-            weight.add(weight_of(weights, class));
+            match weights {
+                Some(weights) => weight.add(weights[class].to_f64()),
+                None => count += 1,
+            }
             of_lanes.push(Some(class));
         }
-        Ok(Self { of_lanes, weight: weight.total() })
+        // Without weights they are ones, whose sum is exact.
+        let weight = if weights.is_some() { weight.total() } else { count as f64 };
+        Ok(Self { of_lanes, weight })
+    }
+
+    /// The log-probability of the class of each lane, without those of the others; 0 where it is ignored.
+    pub(super) fn log_probabilities<A: Element, D: RemoveAxis>(
+        &self,
+        logits: &ArrayRef<A, D>,
+        axis: Axis,
+    ) -> Array<A, D::Smaller> {
+        let normalizers = normalizers(axis, logits);
+        let mut these = Vec::with_capacity(self.of_lanes.len());
+        let each = self.of_lanes.iter().zip(&normalizers);
+        if let Some(all) = logits.as_slice() {
+            // Lanes of a plane stand side by side, or are a plane each.
+            let side_by_side = logits.shape()[axis.index() + 1..].iter().product::<usize>();
+            let plane = logits.len_of(axis) * side_by_side;
+            let (mut start, mut beside) = (0, 0);
+            these.extend(each.map(|(class, normalizer)| {
+                let lane = start + beside;
+                beside += 1;
+                if beside == side_by_side {
+                    (start, beside) = (start + plane, 0);
+                }
+                let at = |class: usize| all[lane + class * side_by_side];
+                class.map_or(A::zero(), |class| normalizer.log_softmax(at(class)))
+            }));
+        } else {
+            let lanes = logits.lanes(axis).into_iter().zip(each);
+            these.extend(lanes.map(|(lane, (class, normalizer))| {
+                class.map_or(A::zero(), |class| normalizer.log_softmax(lane[class]))
+            }));
+        }
+        Array::from_shape_vec(normalizers.raw_dim(), these).expect("one for each lane")
     }
 }
 

@@ -1,16 +1,12 @@
 //! Losses of classes.
 
-use fearless_simd::Simd;
 use ndarray::{Array, ArrayRef, ArrayRef1, ArrayView1, ArrayViewMut1, Axis, RemoveAxis, Zip};
 
 use super::binary::times;
 use super::classes::{Classes, Label, class_axis, weight_of};
+use super::scaled::Scaled;
 use super::sum::Sum;
 use super::{LossError, Reduction};
-use crate::activation::Cost;
-use crate::apply;
-use crate::lane::{Job, Kernel, run};
-use crate::softmax::normalizers;
 use crate::{ActivationExt, Element, Elementwise, Elu};
 
 /// Cross-entropy of logits `x` along an axis against the class `y` of each lane, with class
@@ -113,7 +109,7 @@ impl<'a, A: Element> CrossEntropy<'a, A> {
         labels: &ArrayRef<L, D::Smaller>,
     ) -> Result<A, LossError> {
         let classes = self.classes(logits, labels)?;
-        Ok(self.value_from(logits, &classes, &self.of_classes(logits, &classes)))
+        Ok(self.value_from(logits, &classes, &classes.log_probabilities(logits, self.axis)))
     }
 
     /// The loss of every lane; 0 where it is ignored.
@@ -129,7 +125,7 @@ impl<'a, A: Element> CrossEntropy<'a, A> {
         if self.smoothing != 0.0 {
             return Ok(self.lanes(&logits.log_softmax(self.axis), &classes));
         }
-        let mut losses = self.of_classes(logits, &classes);
+        let mut losses = classes.log_probabilities(logits, self.axis);
         let all = losses.iter_mut().zip(&classes.of_lanes);
         all.for_each(|(loss, class)| *loss = A::from_f64(self.sharp(*loss, *class)));
         Ok(losses)
@@ -147,7 +143,7 @@ impl<'a, A: Element> CrossEntropy<'a, A> {
         labels: &ArrayRef<L, D::Smaller>,
     ) -> Result<(A, Array<A, D>), LossError> {
         let classes = self.classes(logits, labels)?;
-        let mut complements = self.of_classes(logits, &classes);
+        let mut complements = classes.log_probabilities(logits, self.axis);
         let value = self.value_from(logits, &classes, &complements);
         let factor = self.reduction.factor(classes.weight);
         // softmax(x)_y − 1 without cancellation, as elu is expm1 of what is not positive.
@@ -174,17 +170,13 @@ impl<'a, A: Element> CrossEntropy<'a, A> {
         complements: &ArrayRef<A, D::Smaller>,
         factor: f64,
     ) {
-        let job = Job::new();
         let weight = |class: &Option<usize>| class.map_or(0.0, |c| weight_of(self.weights, c));
         let lanes = classes.of_lanes.iter();
         if self.weights.is_none() {
-            apply::each_mut(Cost::Light, gradient, &|all| {
-                run(job, Scaled { factor, weight: 1.0, all })
-            });
+            Scaled { weight: 1.0, factor }.map_inplace(gradient);
         } else if gradient.stride_of(self.axis) == 1 {
-            for (lane, class) in gradient.lanes_mut(self.axis).into_iter().zip(lanes) {
-                let all = lane.into_slice().expect("its elements stand side by side");
-                run(job, Scaled { factor, weight: weight(class), all });
+            for (mut lane, class) in gradient.lanes_mut(self.axis).into_iter().zip(lanes) {
+                Scaled { weight: weight(class), factor }.map_inplace(&mut lane);
             }
         } else {
             let mut shape = gradient.raw_dim();
@@ -192,12 +184,12 @@ impl<'a, A: Element> CrossEntropy<'a, A> {
             let weights = Array::from_shape_vec(shape, lanes.map(weight).collect());
             Zip::from(&mut *gradient)
                 .and_broadcast(&weights.expect("one for each lane"))
-                .for_each(|p, &weight| *p = scaled(*p, weight, factor));
+                .for_each(|p, &weight| *p = Scaled { weight, factor }.of(*p));
         }
         let lanes = gradient.lanes_mut(self.axis).into_iter().zip(&classes.of_lanes);
         for ((mut lane, class), &complement) in lanes.zip(complements) {
             match class {
-                Some(at) => lane[*at] = scaled(complement, weight(class), factor),
+                Some(at) => lane[*at] = Scaled { weight: weight(class), factor }.of(complement),
                 None => lane.fill(A::zero()),
             }
         }
@@ -305,21 +297,6 @@ impl<'a, A: Element> CrossEntropy<'a, A> {
         Ok((value, work))
     }
 
-    /// The log-probability of the class of each lane, without those of the others; 0 where it is ignored.
-    fn of_classes<D: RemoveAxis>(
-        &self,
-        logits: &ArrayRef<A, D>,
-        classes: &Classes,
-    ) -> Array<A, D::Smaller> {
-        let normalizers = normalizers(self.axis, logits);
-        let lanes = logits.lanes(self.axis).into_iter().zip(&classes.of_lanes);
-        let these = lanes.zip(&normalizers).map(|((lane, class), normalizer)| {
-            class.map_or(A::zero(), |class| normalizer.log_softmax(lane[class]))
-        });
-        let these = these.collect();
-        Array::from_shape_vec(normalizers.raw_dim(), these).expect("one for each lane")
-    }
-
     /// The loss, from the log-probabilities of the classes where there is no smoothing.
     fn value_from<D: RemoveAxis>(
         &self,
@@ -387,31 +364,6 @@ impl<'a, A: Element> CrossEntropy<'a, A> {
         let losses = self.losses(log_probabilities, classes).map(A::from_f64).collect();
         let shape = log_probabilities.raw_dim().remove_axis(self.axis);
         Array::from_shape_vec(shape, losses).expect("one loss for each lane")
-    }
-}
-
-/// The gradient of a probability in a lane of this weight. Zeros are positive, as with smoothing.
-#[inline(always)]
-fn scaled<A: Element>(p: A, weight: f64, factor: f64) -> A {
-    A::from_f64(factor * (weight * p.to_f64() + 0.0))
-}
-
-/// [`scaled`] of all.
-struct Scaled<'a, A> {
-    factor: f64,
-    weight: f64,
-    all: &'a mut [A],
-}
-
-impl<A: Element> Kernel for Scaled<'_, A> {
-    type Output = ();
-    #[inline(always)]
-    fn run<S: Simd>(self, _simd: S) {
-        let Self { factor, weight, all } = self;
-        // The same bits in any order: the compiler may vectorise it as it likes.
-        for p in all {
-            *p = scaled(*p, weight, factor);
-        }
     }
 }
 

@@ -24,6 +24,7 @@ mod cross_entropy;
 mod error;
 mod nll;
 mod pointwise;
+mod scaled;
 mod sum;
 
 pub use binary::{BceWithLogits, bce_with_logits};

@@ -44,7 +44,7 @@ const SLOPE_BOTTOM: [f64; 5] = [
     11.496445628864153,
 ];
 /// Where it is 0, as a pair.
-const ROOT: (f64, f64) = (0.75179152469356447, -1.4956759177009883e-17);
+const ROOT: (f64, f64) = (0.751_791_524_693_564_5, -1.4956759177009883e-17);
 /// `SLOPE_FACTOR e^(-u/2)` for `|u| <= ln 2`, by the same: degree 7, relative error 2^-34.51.
 const SLOPE_POWER: [f64; 8] = [
     -0.39894208211032317,
