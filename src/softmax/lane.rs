@@ -67,7 +67,8 @@ pub(super) fn finish_chunk<A: Element, I: Input<A>>(
     of_chunk: &Sum<A>,
     sum: Sum<A>,
 ) {
-    let power = A::from_f64(power_of_two(of_chunk.exponent - sum.exponent));
+    // A chunk is above its lane only where that has no softmax.
+    let power = A::from_f64(power_of_two((of_chunk.exponent - sum.exponent).min(0)));
     run(job, Products { input, out, sum, power });
 }
 

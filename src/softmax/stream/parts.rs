@@ -293,9 +293,9 @@ impl<A: Element, const LOG: bool> Lead<'_, A, LOG> {
     }
 }
 
-/// From the exponent of a lane to that of its chunk.
+/// From the exponent of a lane to that of its chunk, which is above it only where the lane has no softmax.
 fn distance<A: Element>(exponent: A, lane: &Sum<A>) -> i32 {
-    exponent.to_f64() as i32 - lane.exponent
+    (exponent.to_f64() as i32 - lane.exponent).min(0)
 }
 
 impl<A: Element, const LOG: bool> Stream<'_, '_, A, LOG> {
