@@ -310,7 +310,7 @@ fn losses_are_those_of_logarithms<A: Element>(shape: [usize; 3], axis: usize) {
 
 #[test]
 fn each_loss_has_the_bits_of_the_logarithm() {
-    let shapes = [[40, 3, 5], [3, 64, 7], [7, 65, 20], [2, 1000, 9], [2, 5000, 3], [1, 1, 20_000]];
+    let shapes = [[40, 3, 5], [3, 64, 7], [7, 65, 6], [2, 1000, 3], [2, 4100, 1]];
     for level in Level::available() {
         with_level(level, || {
             for shape in shapes {
