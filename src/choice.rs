@@ -249,6 +249,12 @@ impl Op for ChosenEval {
     fn cost(self) -> Cost {
         self.0.cost()
     }
+    fn is_plain(self) -> bool {
+        fn of<T: Elementwise>(_: T) -> bool {
+            T::PLAIN_UP_TO > 0
+        }
+        resolve!(self.0, noun => of(noun))
+    }
     fn assign_ahead<A: Element>(self, job: Job, x: &[A], _ahead: &[A], out: &mut [A]) {
         A::assign_eval(self.0, job, x, out);
     }

@@ -203,6 +203,7 @@ const OUT_OF_LINE: &[(&str, &str)] = &[
     ("lane/level.rs", "is_fused"),
     ("lane/level.rs", "is_widest"),
     ("lane/level.rs", "narrowed"),
+    ("lane/level.rs", "slimmest"),
 ];
 
 /// The name of the function that a line begins to define.

@@ -55,15 +55,18 @@ impl Spec for LeakyRelu {
 
 impl Elementwise for LeakyRelu {
     const COST: Cost = Cost::Light;
+    const PLAIN_UP_TO: usize = 512;
     const BOUNDS: Option<Bounds> =
         Some(Bounds { f32: 0.5, f64: 0.5, derivative_f32: 0.0, derivative_f64: 0.0 });
 
     #[inline(always)]
     fn eval<V: Lane>(self, x: V) -> V {
-        // Both parts keep NaN; one of them is a zero, so the sum is rounded once. No select on `x` itself:
-        // in place that becomes a masked store, which is slow.
-        let zero = x.splat(0.0);
-        x.at_most(zero).mul_add(x.splat(self.negative_slope), x.at_least(zero))
+        // Both parts keep NaN; one of them is a zero, so the sum is rounded once, fused or not: to add -0 changes
+        // nothing, not even what is rounded to a zero. No select on `x` itself: in place that becomes a masked store,
+        // which is slow.
+        let (below, above) = (x.at_most(x.splat(0.0)), x.at_least(x.splat(-0.0)));
+        let slope = x.splat(self.negative_slope);
+        if const { V::IS_FUSED } { below.mul_add(slope, above) } else { below * slope + above }
     }
 
     #[inline(always)]

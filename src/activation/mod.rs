@@ -48,10 +48,10 @@ pub trait Elementwise: Copy + Send + Sync {
     #[doc(hidden)]
     const HALVED: Halved = Halved::No;
 
-    /// Whether the formula is of few steps, none of them fused: then a few elements are not worth the choice of
-    /// instructions.
+    /// Bytes of the largest new array that is not worth the choice of instructions; none where a step is fused or where
+    /// there are many.
     #[doc(hidden)]
-    const IS_PLAIN: bool = false;
+    const PLAIN_UP_TO: usize = 0;
 
     /// `f(x)`.
     fn eval<V: Lane>(self, x: V) -> V;

@@ -50,7 +50,7 @@ impl Elementwise for SoftShrink {
     const COST: Cost = Cost::Light;
     const BOUNDS: Option<Bounds> =
         Some(Bounds { f32: 0.5, f64: 0.5, derivative_f32: 0.0, derivative_f64: 0.0 });
-    const IS_PLAIN: bool = true;
+    const PLAIN_UP_TO: usize = 1 << 10;
 
     #[inline(always)]
     fn eval<V: Lane>(self, x: V) -> V {

@@ -37,8 +37,8 @@ pub(crate) use self::tiles::{read_rows, read_tile, short, write_rows, write_tile
 /// An element-wise operation as the loops see it.
 pub(crate) trait Op: Copy + Send + Sync {
     const COST: Cost;
-    /// As [`Elementwise::IS_PLAIN`].
-    const IS_PLAIN: bool = false;
+    /// As [`Elementwise::PLAIN_UP_TO`].
+    const PLAIN_UP_TO: usize = 0;
     fn apply<V: Lane>(self, x: V) -> V;
 
     /// As [`Elementwise::HALVED`], with the methods of the same names.
@@ -72,6 +72,10 @@ pub(crate) trait Op: Copy + Send + Sync {
     fn cost(self) -> Cost {
         Self::COST
     }
+    /// Whether no step is fused, also of an operation that is chosen at run time.
+    fn is_plain(self) -> bool {
+        Self::PLAIN_UP_TO > 0
+    }
     /// `out = op(x)`; both of one length.
     fn assign<A: Element>(self, job: Job, x: &[A], out: &mut [A]) {
         self.assign_ahead(job, x, place::if_far_off(x), out);
@@ -82,11 +86,8 @@ pub(crate) trait Op: Copy + Send + Sync {
     }
     /// `op(x)` in fresh memory.
     fn collect<A: Element>(self, x: &[A]) -> Vec<A> {
-        if const { Self::IS_PLAIN } && size_of_val(x) <= PLAIN_MAX {
+        if const { Self::PLAIN_UP_TO > 0 } && size_of_val(x) <= Self::PLAIN_UP_TO {
             return plain::collect(self, x);
-        }
-        if const { Self::IS_PLAIN } && size_of_val(x) <= PLAIN_MORE {
-            return plain::collect_more(self, x);
         }
         let job = Job::new();
         if x.len() <= const { if Self::CHEAP { COPY_CHEAP } else { COPY_MAX } } {
@@ -124,7 +125,7 @@ pub(crate) struct Slope<T>(pub(crate) T);
 
 impl<T: Elementwise> Op for Eval<T> {
     const COST: Cost = T::COST;
-    const IS_PLAIN: bool = T::IS_PLAIN;
+    const PLAIN_UP_TO: usize = T::PLAIN_UP_TO;
     const HALVED: Halved = T::HALVED;
     #[inline(always)]
     fn apply<V: Lane>(self, x: V) -> V {
@@ -183,12 +184,6 @@ pub(crate) fn map<A: Element, D: Dimension, O: Op>(op: O, x: &ArrayRef<A, D>) ->
 const COPY_MAX: usize = 1024;
 const COPY_CHEAP: usize = 128;
 
-/// Bytes of the largest array of which [`map`] computes a plain formula in line.
-const PLAIN_MAX: usize = 256;
-/// The same, by whole arrays of vectors: relu takes 0.5 to 0.87 of the time of better instructions, which are chosen first,
-/// hard_tanh 0.64 to 1. From 2 KiB on formulas of several steps would take up to 1.25.
-const PLAIN_MORE: usize = 1 << 10;
-
 /// The largest array that [`map`] fills from fresh memory on one thread.
 const COLLECT_MAX: usize = 32 << 10;
 
@@ -220,7 +215,7 @@ pub(crate) fn map_assign_into<A: Element, D: Dimension, O: Op>(
         return op.assign(job, x, out);
     }
     let is_cheap = matches!(op.cost(), Cost::Light);
-    let job = if is_cheap { place::beside_memory::<A>(job, x.len()) } else { job };
+    let job = if is_cheap { place::beside_memory::<A>(job, x.len(), op.is_plain()) } else { job };
     layout::each_pair(op.cost(), x, out, &|x, out| op.assign(job, x, out));
 }
 

@@ -1,4 +1,5 @@
-//! New arrays of a few elements, in line: the choice of instructions and the calls would take longer.
+//! New arrays of a few elements, in line: the choice of instructions and the calls would take longer. An iterator of known
+//! length is written where it stays, without a look at the capacity, and nothing is written twice.
 
 use fearless_simd::Simd;
 
@@ -7,98 +8,48 @@ use super::elementwise::WIDEST;
 use crate::element::Element;
 use crate::lane::{Kernel, LaneIo, run_plainly};
 
-struct Collect<'a, A, O> {
-    op: O,
-    x: &'a [A],
-    out: &'a mut Vec<A>,
-}
+/// As many `f32` as 16 bytes hold.
+const FEW: usize = 4;
 
-impl<A: Element, O: Op> Kernel for Collect<'_, A, O> {
-    type Output = ();
-    #[inline(always)]
-    fn run<S: Simd>(self, simd: S) {
-        let Self { op, x, out } = self;
-        if let Some(tail) = x.len().checked_sub(A::WIDTH)
-            && tail > A::WIDTH
-        {
-            // Overwriting is quicker than to append vectors one by one, and a fill quicker than a copy, which is a call.
-            out.resize(x.len(), A::one());
-            for (x, out) in x.chunks_exact(A::WIDTH).zip(out.chunks_exact_mut(A::WIDTH)) {
-                op.apply(A::Lanes::<S>::load(simd, x)).store(out);
-            }
-            return op.apply(A::Lanes::<S>::load(simd, &x[tail..])).store(&mut out[tail..]);
-        }
-        let mut chunks = x.chunks_exact(A::WIDTH);
-        for x in &mut chunks {
-            let mut y = [A::zero(); WIDEST];
-            op.apply(A::Lanes::<S>::load(simd, x)).store(&mut y[..A::WIDTH]);
-            out.extend_from_slice(&y[..A::WIDTH]);
-        }
-        let x = append::<A, O, S, 8>(simd, op, chunks.remainder(), out);
-        let x = append::<A, O, S, 4>(simd, op, x, out);
-        let x = append::<A, O, S, 2>(simd, op, x, out);
-        append::<A, O, S, 1>(simd, op, x, out);
-    }
-}
-
-/// Appends `op` of the first `N` elements, where there are as many, and gives those behind.
+/// The compiler leaves the other lanes out.
 #[inline(always)]
-fn append<'a, A: Element, O: Op, S: Simd, const N: usize>(
-    simd: S,
-    op: O,
-    x: &'a [A],
-    out: &mut Vec<A>,
-) -> &'a [A] {
-    let Some((x, rest)) = x.split_first_chunk::<N>() else { return x };
-    // The compiler leaves the other lanes out.
+fn few<A: Element, O: Op, S: Simd>(simd: S, op: O, x: &[A; FEW]) -> [A; FEW] {
     let mut y = [A::zero(); WIDEST];
     op.apply(A::Lanes::<S>::load_ends(simd, x)).store(&mut y[..A::WIDTH]);
-    out.extend_from_slice(&y[..N]);
-    rest
+    [y[0], y[1], y[2], y[3]]
 }
 
-struct Chunks<'a, A, O> {
+struct Fews<'a, A, O> {
     op: O,
     x: &'a [A],
 }
 
-impl<A: Element, O: Op> Kernel for Chunks<'_, A, O> {
+impl<A: Element, O: Op> Kernel for Fews<'_, A, O> {
     type Output = Vec<A>;
     #[inline(always)]
     fn run<S: Simd>(self, simd: S) -> Vec<A> {
         let Self { op, x } = self;
-        let (chunks, rest) = x.as_chunks::<WIDEST>();
-        // Arrays from an iterator of known length are written where they stay, without a look at the capacity.
-        let mut out = Vec::with_capacity(x.len().div_ceil(WIDEST));
+        let (chunks, rest) = x.as_chunks::<FEW>();
+        let mut out = Vec::with_capacity(x.len().div_ceil(FEW));
         out.extend(chunks.iter().map(
             #[inline(always)]
-            |x| {
-                let mut y = [A::zero(); WIDEST];
-                for (x, y) in x.chunks_exact(A::WIDTH).zip(y.chunks_exact_mut(A::WIDTH)) {
-                    op.apply(A::Lanes::<S>::load(simd, x)).store(y);
-                }
-                y
-            },
+            |x| few(simd, op, x),
         ));
+        let last = match *rest {
+            [] => return out.into_flattened(),
+            [a] => [a; FEW],
+            [a, b] => [a, b, a, b],
+            [a, b, c, ..] => [a, b, c, c],
+        };
+        out.push(few(simd, op, &last));
         let mut out = out.into_flattened();
-        if !rest.is_empty() {
-            Collect { op, x: rest, out: &mut out }.run(simd);
-        }
+        out.truncate(x.len());
         out
     }
 }
 
-/// `op(x)` of a few elements in fresh memory, in line, with the instructions that every processor has.
+/// `op(x)` in fresh memory, in line, with the instructions that every processor has.
 #[inline(always)]
 pub(super) fn collect<A: Element, O: Op>(op: O, x: &[A]) -> Vec<A> {
-    let mut out = Vec::with_capacity(x.len());
-    run_plainly(Collect { op, x, out: &mut out });
-    out
-}
-
-/// The same of more elements. The choice between both is the caller's: made in here, the compiler gives 33 to 64 elements
-/// code that takes twice as long.
-#[inline(always)]
-pub(super) fn collect_more<A: Element, O: Op>(op: O, x: &[A]) -> Vec<A> {
-    run_plainly(Chunks { op, x })
+    run_plainly(Fews { op, x })
 }
