@@ -82,7 +82,7 @@ fn may_wait() -> bool {
 /// time for a line that is stored in one or two pieces than in four, as measured with relu and leaky_relu; Intel's take less.
 /// Four pieces have no fused multiply-add.
 #[inline]
-pub(super) fn beside_memory<A>(job: Job, len: usize, is_plain: bool) -> Job {
+pub(crate) fn beside_memory<A>(job: Job, len: usize, is_plain: bool) -> Job {
     if size_of::<A>() * len < FROM_MEMORY || !is_of_amd() {
         return job;
     }

@@ -11,8 +11,8 @@ use super::sum::{SHORT, Sum, chunk, merged, mode, origin, share, suffices, sum_f
 use super::total::Total;
 use super::wide::{Wide, power_of_two};
 use crate::activation::Cost;
-use crate::apply::line_in;
 use crate::apply::parallel::{self, Tasks, singles};
+use crate::apply::{beside_memory, line_in};
 use crate::element::Element;
 use crate::lane::{Job, Kernel, Lane, LaneIo, run};
 
@@ -322,6 +322,7 @@ pub(crate) fn log_softmax<A: Element>(job: Job, far: bool, x: &[A], out: &mut [A
         let chunks = x.chunks(chunk::<A>()).zip(out.chunks_mut(chunk::<A>()));
         return chunks.rev().for_each(|(x, out)| run(job, Differences { x, out, top, log }));
     }
+    let job = beside_memory::<A>(job, x.len(), true);
     pieces(x, out, threads, &|x, out| run(job, Differences { x, out, top, log }));
 }
 
