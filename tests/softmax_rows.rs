@@ -385,3 +385,32 @@ fn long_lanes_in_place_have_the_bits_of_those_into_a_buffer() {
     check_long::<f32>(200_000);
     check_long::<f64>(70_000);
 }
+
+/// Lanes of several pieces: one whose largest number is NaN, which is so only where that comes last, and an infinite one.
+fn without_result<A: Element>() {
+    let piece = 16_384 / size_of::<A>();
+    let x = Array2::from_shape_fn((2 * piece + 5, 64), |(i, j)| {
+        A::from_f64(match i {
+            _ if i == piece - 64 + j => f64::NAN,
+            _ if i == piece + 7 * j => f64::INFINITY,
+            _ => (i * 7 + j) as f64 % 17.0,
+        })
+    });
+    let by_row = x.t().as_standard_layout().into_owned();
+    for y in [
+        x.softmax(Axis(0)),
+        x.log_softmax(Axis(0)),
+        by_row.softmax(Axis(1)),
+        by_row.log_softmax(Axis(1)),
+    ] {
+        assert!(y.iter().all(|y| y.is_nan()));
+    }
+}
+
+#[test]
+fn long_lanes_of_nan_and_infinity_have_no_result() {
+    for level in Level::available() {
+        with_level(level, without_result::<f32>);
+        with_level(level, without_result::<f64>);
+    }
+}
