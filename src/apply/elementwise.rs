@@ -297,11 +297,8 @@ pub(crate) fn collect<A: Element, O: Op>(job: Job, op: O, x: &[A]) -> Vec<A> {
 /// `op(x)` in fresh memory by way of a block on the stack: no loop of its own.
 #[inline(never)]
 pub(crate) fn collect_by_blocks<A: Element, O: Op>(job: Job, op: O, x: &[A]) -> Vec<A> {
-    let mut out = Vec::with_capacity(x.len());
-    by_blocks(x.len(), |at, block| {
-        op.assign_ahead(job, &x[at..at + block.len()], ahead(x, at), block);
-        out.extend_from_slice(block);
-    });
+    let mut out = vec![A::zero(); x.len()];
+    op.assign(job, x, &mut out);
     out
 }
 

@@ -165,7 +165,8 @@ impl<T: Elementwise> Op for Slope<T> {
 pub(crate) fn map<A: Element, D: Dimension, O: Op>(op: O, x: &ArrayRef<A, D>) -> Array<A, D> {
     // Small arrays are written straight into fresh memory. Large ones start as zero pages of the
     // operating system, which all threads then touch first.
-    if x.len() <= COLLECT_MAX
+    let is_cheap = matches!(op.cost(), Cost::Light);
+    if (x.len() <= COLLECT_MAX || is_cheap && size_of::<A>() * x.len() <= COLLECT_CHEAP)
         && let Some(run) = x.as_slice()
     {
         let out = op.collect(run);
@@ -184,8 +185,12 @@ pub(crate) fn map<A: Element, D: Dimension, O: Op>(op: O, x: &ArrayRef<A, D>) ->
 const COPY_MAX: usize = 1024;
 const COPY_CHEAP: usize = 128;
 
-/// The largest array that [`map`] fills from fresh memory on one thread.
+/// The largest array that [`map`] makes on one thread, whatever the operation.
 const COLLECT_MAX: usize = 32 << 10;
+/// Bytes of the largest array that [`map`] collects in fresh memory on one thread, of a cheap operation: zeros to begin with take
+/// half as long as the operation, more than a second thread gains. The allocator gives larger ones pages of zeros that nobody
+/// has touched, which threads touch together.
+const COLLECT_CHEAP: usize = 16 << 20;
 
 /// `x = op(x)`.
 pub(crate) fn map_inplace<A: Element, D: Dimension, O: Op>(op: O, x: &mut ArrayRef<A, D>) {
