@@ -34,6 +34,7 @@ fn huge_pages_are_asked_for_where_a_new_array_is_large() {
     }
     let large = Array2::from_elem((8192, 1024), 1.0f32);
     assert!(is_advised(&large.relu()), "element-wise");
+    assert!(is_advised(&Array2::from_elem((1024, 1024), 1.0f32).relu()), "4 MiB");
     assert!(is_advised(&large.sigmoid()), "element-wise");
     assert!(is_advised(&large.t().sigmoid()), "in the order of columns");
     assert!(is_advised(&large.softmax(Axis(1))), "along an axis");

@@ -40,9 +40,9 @@ fn other_shape(what: &str, got: &[usize], of: &str, expected: &[usize]) -> ! {
     panic!("the {what} must have the shape of the {of}: expected {expected:?}, got {got:?}");
 }
 
-/// Bytes of a new array from which on huge pages are asked for, as by NumPy.
-#[cfg(all(feature = "huge-pages", target_os = "linux"))]
-const LARGE: usize = 4 << 20;
+/// Bytes of a new array from which on huge pages are asked for, as by NumPy; never without the feature.
+pub(super) const LARGE: usize =
+    if cfg!(all(feature = "huge-pages", target_os = "linux")) { 4 << 20 } else { usize::MAX };
 
 /// An array of zeros. Memory that the system gives anew is not touched yet.
 fn zeros<A: Element, S: ShapeBuilder>(shape: S) -> Array<A, S::Dim> {

@@ -98,7 +98,7 @@ pub(crate) trait Op: Copy + Send + Sync {
         if Self::CHEAP {
             elementwise::collect(job, self, x)
         } else {
-            elementwise::collect_by_blocks(job, self, x)
+            elementwise::collect_from_zeros(job, self, x)
         }
     }
     /// `x = op(x)`.
@@ -165,8 +165,7 @@ impl<T: Elementwise> Op for Slope<T> {
 pub(crate) fn map<A: Element, D: Dimension, O: Op>(op: O, x: &ArrayRef<A, D>) -> Array<A, D> {
     // Small arrays are written straight into fresh memory. Large ones start as zero pages of the
     // operating system, which all threads then touch first.
-    let is_cheap = matches!(op.cost(), Cost::Light);
-    if (x.len() <= COLLECT_MAX || is_cheap && size_of::<A>() * x.len() <= COLLECT_CHEAP)
+    if (x.len() <= COLLECT_MAX || is_collected::<A, O>(op, x.len()))
         && let Some(run) = x.as_slice()
     {
         let out = op.collect(run);
@@ -187,10 +186,17 @@ const COPY_CHEAP: usize = 128;
 
 /// The largest array that [`map`] makes on one thread, whatever the operation.
 const COLLECT_MAX: usize = 32 << 10;
-/// Bytes of the largest array that [`map`] collects in fresh memory on one thread, of a cheap operation: zeros to begin with take
-/// half as long as the operation, more than a second thread gains. The allocator gives larger ones pages of zeros that nobody
-/// has touched, which threads touch together.
+/// Bytes of the largest array that [`map`] collects in fresh memory on one thread, of a cheap operation. The allocator gives
+/// larger ones pages of zeros that nobody has touched, which threads touch together.
 const COLLECT_CHEAP: usize = 16 << 20;
+
+/// Whether a new array of so many elements is collected on one thread: zeros to begin with take half as long as a cheap operation,
+/// more than a second thread gains where there are one or two steps.
+fn is_collected<A: Element, O: Op>(op: O, len: usize) -> bool {
+    matches!(op.cost(), Cost::Light)
+        && size_of::<A>() * len <= COLLECT_CHEAP.min(layout::LARGE - 1)
+        && (op.is_plain() || parallel::pieces(Cost::Light, parallel::singles::<A>(len)) == 1)
+}
 
 /// `x = op(x)`.
 pub(crate) fn map_inplace<A: Element, D: Dimension, O: Op>(op: O, x: &mut ArrayRef<A, D>) {

@@ -46,7 +46,7 @@ fn check_positions<A: Format>() {
     }
 }
 
-/// New arrays of some hundred elements, of whole vectors and not.
+/// New arrays of some hundred elements and more, of whole vectors and not.
 fn check_new_arrays<A: Format>() {
     let x = numbers::<A>(330);
     for noun in verbs::<A>() {
@@ -59,11 +59,17 @@ fn check_new_arrays<A: Format>() {
             let y = all_bits(&y.into_raw_vec_and_offset().0);
             assert_eq!(y, expected[from..from + length], "{}, {length}", noun.describe());
         }
+        for length in [1023, 1024, 1025, 2050, 4099, 32_767, 33_001, 140_003] {
+            let x: Vec<A> = x.iter().copied().cycle().take(length).collect();
+            let y = noun.map(&ArrayView1::from(&x).into_dyn().to_owned());
+            let same = y.iter().zip(expected.iter().cycle()).all(|(&y, &e)| bits(y) == e);
+            assert!(same && y.shape() == [length], "{}, {length}", noun.describe());
+        }
     }
 }
 
 #[test]
-fn new_arrays_of_some_hundred_elements_have_the_same_bits() {
+fn new_arrays_of_any_length_have_the_same_bits() {
     check_new_arrays::<f32>();
     check_new_arrays::<f64>();
 }
