@@ -77,15 +77,23 @@ fn bench<A: Element, T: Spec>(criterion: &mut Criterion, op: T) {
     }
 }
 
-/// New arrays of few elements of a plain function: little but what a call costs.
+/// New arrays: of few elements little but what a call costs, of many what it takes to get memory.
 fn new_arrays<A: Element>(criterion: &mut Criterion) {
-    let mut group = criterion.benchmark_group(format!("new arrays of relu/{}", A::NAME));
+    let mut group = criterion.benchmark_group(format!("new arrays/{}", A::NAME));
     for len in [1, 16, 64, 80, 128, 256, 1000] {
         let x = sample::<A>(len);
-        group.bench_function(format!("{len}/this crate"), |b| b.iter(|| black_box(&x).relu()));
-        group.bench_function(format!("{len}/ndarray alone"), |b| {
+        group.bench_function(format!("{len}/relu"), |b| b.iter(|| black_box(&x).relu()));
+        group.bench_function(format!("{len}/relu by ndarray alone"), |b| {
             b.iter(|| black_box(&x).mapv(|x| x.max(A::zero())));
         });
+    }
+    for len in [4 << 10, 32 << 10, 64 << 10, 1 << 20] {
+        let x = sample::<A>(len);
+        group.bench_function(format!("{len}/relu"), |b| b.iter(|| black_box(&x).relu()));
+        group.bench_function(format!("{len}/leaky_relu"), |b| {
+            b.iter(|| LeakyRelu::default().map(black_box(&x)));
+        });
+        group.bench_function(format!("{len}/sigmoid"), |b| b.iter(|| black_box(&x).sigmoid()));
     }
 }
 
