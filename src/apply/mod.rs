@@ -163,8 +163,8 @@ impl<T: Elementwise> Op for Slope<T> {
 
 /// A new array of `op(x)`.
 pub(crate) fn map<A: Element, D: Dimension, O: Op>(op: O, x: &ArrayRef<A, D>) -> Array<A, D> {
-    // Small arrays are written straight into fresh memory. Large ones start as zero pages of the
-    // operating system, which all threads then touch first.
+    // On one thread small arrays, and those of cheap operations. Large ones start as zero pages of the operating system,
+    // which all threads then touch first.
     if (x.len() <= COLLECT_MAX || is_collected::<A, O>(op, x.len()))
         && let Some(run) = x.as_slice()
     {

@@ -1,5 +1,6 @@
-//! New arrays of a few elements, in line: the choice of instructions and the calls would take longer. An iterator of known
-//! length is written where it stays, without a look at the capacity, and nothing is written twice.
+//! New arrays of plain functions, in line. Of a few elements the choice of instructions and the calls would take longer; of
+//! many, what memory takes: an iterator of known length is written where it stays, without a look at the capacity, and
+//! nothing is written twice.
 
 use fearless_simd::Simd;
 

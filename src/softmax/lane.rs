@@ -322,6 +322,7 @@ pub(crate) fn log_softmax<A: Element>(job: Job, far: bool, x: &[A], out: &mut [A
         let chunks = x.chunks(chunk::<A>()).zip(out.chunks_mut(chunk::<A>()));
         return chunks.rev().for_each(|(x, out)| run(job, Differences { x, out, top, log }));
     }
+    // Two subtractions: nothing is fused.
     let job = beside_memory::<A>(job, x.len(), true);
     pieces(x, out, threads, &|x, out| run(job, Differences { x, out, top, log }));
 }
