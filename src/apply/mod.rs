@@ -29,7 +29,7 @@ pub(crate) use self::lanes::{NARROW, Pairs, Reduce, Strand, WORTH, Walk, assert_
 pub(crate) use self::layout::assert_same_shape;
 pub(crate) use self::layout::{new_like, to_owned};
 pub(crate) use self::panels::LINE;
-pub(crate) use self::place::{beside_memory, is_of_amd};
+pub(crate) use self::place::{beyond_cache, is_of_amd};
 pub use self::product::Affine;
 pub(crate) use self::tiles::{Columns, GROUPS, TILE, in_groups};
 pub(crate) use self::tiles::{read_rows, read_tile, short, write_rows, write_tile};
@@ -226,7 +226,7 @@ pub(crate) fn map_assign_into<A: Element, D: Dimension, O: Op>(
         return op.assign(job, x, out);
     }
     let is_cheap = matches!(op.cost(), Cost::Light);
-    let job = if is_cheap { beside_memory::<A>(job, x.len(), op.is_plain()) } else { job };
+    let job = if is_cheap { beyond_cache::<A>(job, x.len(), op.is_plain()) } else { job };
     layout::each_pair(op.cost(), x, out, &|x, out| op.assign(job, x, out));
 }
 

@@ -4,6 +4,7 @@ use super::input::Plain;
 use super::lane::{Logarithm, finish_chunk, log_softmax, reduce_by, softmax};
 use super::sum::{Sum, chunk, is_shifted, merged, mode, suffices, sums_below, tops};
 use crate::activation::Cost;
+use crate::apply::beyond_cache;
 use crate::apply::parallel::{self, singles};
 use crate::element::Element;
 use crate::lane::Job;
@@ -75,6 +76,7 @@ impl<A: Element> Piece<'_, A> {
             }
             Step::Finish(Sum { max, .. }, log) if LOG => reduce_by(job, out, max, log),
             Step::Finish(sum, _) => {
+                let job = beyond_cache::<A>(job, out.len(), false);
                 for (out, of_chunk) in out.chunks_mut(chunk::<A>()).zip(sums) {
                     finish_chunk(job, Plain, out, of_chunk, sum);
                 }

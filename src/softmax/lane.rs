@@ -12,7 +12,7 @@ use super::total::Total;
 use super::wide::{Wide, power_of_two};
 use crate::activation::Cost;
 use crate::apply::parallel::{self, Tasks, singles};
-use crate::apply::{beside_memory, line_in};
+use crate::apply::{beyond_cache, line_in};
 use crate::element::Element;
 use crate::lane::{Job, Kernel, Lane, LaneIo, run};
 
@@ -46,6 +46,7 @@ pub(crate) fn softmax<A: Element, I: Input<A>>(
     let mut sums = sums::<A, I, { mode::STORE }>(job, input, far, x, out);
     let sum = merged(&sums);
     let pieces = parallel::pieces(Cost::Light, singles::<A>(x.len()));
+    let last = beyond_cache::<A>(job, x.len(), false);
     share(pieces, x, out, &mut sums, &|x, out, sums| {
         let chunks = x.chunks(chunk::<A>()).zip(out.chunks_mut(chunk::<A>()));
         for ((x, out), of_chunk) in chunks.zip(sums) {
@@ -53,7 +54,7 @@ pub(crate) fn softmax<A: Element, I: Input<A>>(
             if distance < deepest::<A>() {
                 run(job, Quotients { input, x, out, sum });
             } else {
-                finish_chunk(job, input, out, of_chunk, sum);
+                finish_chunk(last, input, out, of_chunk, sum);
             }
         }
     });
@@ -323,7 +324,7 @@ pub(crate) fn log_softmax<A: Element>(job: Job, far: bool, x: &[A], out: &mut [A
         return chunks.rev().for_each(|(x, out)| run(job, Differences { x, out, top, log }));
     }
     // Two subtractions: nothing is fused.
-    let job = beside_memory::<A>(job, x.len(), true);
+    let job = beyond_cache::<A>(job, x.len(), true);
     pieces(x, out, threads, &|x, out| run(job, Differences { x, out, top, log }));
 }
 
