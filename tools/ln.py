@@ -14,6 +14,10 @@ for fmt, degrees in (("f32", (3, 4)), ("f64", (4, 5, 10, 11))):
         c, error = fit(a, lambda z: z, degree, 0, mpf(1) / 9, fmt)
         report(f"A, relative to atanh(s)/s,", "[0, 1/9]", c, error, fmt)
 
+top = ((mp.sqrt(2) - 1) / (mp.sqrt(2) + 1)) ** 2 * mpf("1.0001")
+c, error = fit(a, lambda z: z, 4, 0, top, "f64")
+report("A, relative to atanh(s)/s,", "[0, 0.02944]", c, error, "f64")
+
 
 def softplus_rest(z):
     x = mp.sqrt(z) if z > mpf(10) ** -20 else mpf(10) ** -10

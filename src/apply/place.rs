@@ -167,10 +167,7 @@ mod tests {
         for is_plain in [false, true] {
             let wide = job.is_widest();
             assert_eq!(beyond_cache::<f32>(job, large - 1, is_plain).is_widest(), wide);
-            assert_eq!(
-                beyond_cache::<f32>(job, large, is_plain).is_widest(),
-                wide && !is_of_amd()
-            );
+            assert_eq!(beyond_cache::<f32>(job, large, is_plain).is_widest(), wide && !is_of_amd());
         }
         // All that a slope below, at and above zero may make of numbers that end as zeros.
         let hard = [

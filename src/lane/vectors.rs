@@ -250,7 +250,7 @@ macro_rules! lanes {
                 let k = $inner::from_bits(biased | one)
                     - (2.0 as $elem).powi($mantissa)
                     - ($bias + 1) as $elem;
-                let shift = (biased - ($bias + 1) as $bits) << $mantissa;
+                let shift = (bits - $sqrt_half as $bits) & (<$bits>::MAX << $mantissa);
                 (Self($inner::from_bits(bits - shift)), Self(k))
             }
 

@@ -8,7 +8,7 @@ use super::total::{Total, single};
 use crate::element::Element;
 use crate::lane::{Doubles, Lane, LaneIo, Mask};
 use crate::math::Pair;
-use crate::math::ln::{ln_1p_pair, ln_1p_ratio};
+use crate::math::ln::{ln_1p_pair, ln_1p_ratio, ln_ratio};
 
 /// `1 / total` as a pair: the division and, for `f64`, a correction from its exact remainder.
 #[inline(always)]
@@ -111,6 +111,21 @@ pub(crate) fn logarithm<S: Simd, A: Element>(
     }
 }
 
+/// The same of the first eight lanes; nobody may look at the others.
+#[inline(always)]
+pub(crate) fn logarithm_of_eight<S: Simd, A: Element>(
+    rest: Total<S>,
+    largest: Total<S>,
+    counts: A::Lanes<S>,
+) -> Total<S> {
+    if const { !(single::<A>() && <A::Lanes<S> as Lane>::IS_FUSED) } {
+        return logarithm::<S, A>(rest, largest, counts);
+    }
+    let (count, _) = counts.widen();
+    let first = log_double(rest.first.high, largest.first.high, count);
+    Total { first, rest: first }
+}
+
 /// The same as a function of its own, where emulated steps would make it ten times as long.
 #[inline(never)]
 fn logarithm_called<S: Simd, A: Element>(
@@ -143,8 +158,15 @@ fn logarithm_inlined<S: Simd, A: Element>(
 /// `ln(rest / largest + count)` in double precision, for an `f32` result.
 #[inline(always)]
 fn log_double<V: Lane>(rest: V, largest: V, count: V) -> Pair<V> {
+    let zero = count.splat(0.0);
+    let is_all = count.eq(zero);
+    // Most often one of the branches is not taken.
+    let of_all = if is_all.any() { ln_ratio(rest, largest) } else { zero };
+    if is_all.all() {
+        return Pair::exact(of_all);
+    }
     let beside = (count - 1.0).mul_add(largest, rest);
-    Pair::exact(ln_1p_ratio(beside, largest))
+    Pair::exact(V::select(is_all, of_all, ln_1p_ratio(beside, largest)))
 }
 
 /// The logarithm, NaN where its argument is.

@@ -10,7 +10,9 @@ use fearless_simd::Simd;
 
 use super::chunk::{Peaks, long_total, rare_total, total};
 use super::exp::Constants;
-use super::finish::{crowned, crowned_below, inverse, largest, logarithm, nearest, quotient};
+use super::finish::{
+    crowned, crowned_below, inverse, largest, logarithm, logarithm_of_eight, nearest, quotient,
+};
 use super::input::Input;
 use super::lane::{crown_all, difference, map, overwrite};
 use super::max::{max, of_vector};
@@ -282,7 +284,7 @@ pub(super) fn logarithms<S: Simd, A: Element, I: Input<A>, const MODE: u8>(
         sums = sums.with(simd, i, sum);
         (i, at) = (i + 1, at + len);
     }
-    (logarithm::<S, A>(sums, largest, counts), each_top)
+    (logarithm_of_eight::<S, A>(sums, largest, counts), each_top)
 }
 
 /// The sum of the exponentials of a lane, the first `len` elements, and the largest key of the lane ahead, found beside it or apart. (For `f64` apart is slower, of products not worth
