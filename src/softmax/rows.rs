@@ -207,14 +207,23 @@ fn log_softmaxes<S: Simd, A: Element, I: Input<A>, const MODE: u8>(
     while start < x.len() {
         let lanes = (&x[start..], len);
         let stored = &mut out[start..];
+        let first_top = tops;
         let (logs, each_top) =
             logarithms::<S, A, I, MODE>(simd, input, lanes, size, stored, &mut tops, apart);
-        let logs = each::<S, A>(nearest(logs));
+        let first_log: A::Lanes<S> = nearest(logs);
+        let mut logs = [A::zero(); WIDEST];
+        if together > 1 {
+            first_log.store(&mut logs[..A::WIDTH]);
+        }
         let end = x.len().min(start + size);
         let mut i = 0;
         while start < end {
-            let top = A::Lanes::<S>::fill(simd, each_top[i]);
-            let log = A::Lanes::<S>::fill(simd, logs[i]);
+            // One lane alone is in all lanes of the vectors.
+            let (top, log) = if together > 1 {
+                (A::Lanes::<S>::fill(simd, each_top[i]), A::Lanes::<S>::fill(simd, logs[i]))
+            } else {
+                (first_top, first_log)
+            };
             map(
                 simd,
                 &x[start..start + len],
@@ -240,11 +249,20 @@ pub(super) fn first_tops<S: Simd, A: Element, I: Input<A>>(
     (x, len): (&[A], usize),
     together: usize,
 ) -> A::Lanes<S> {
+    if together == 1 {
+        return A::Lanes::<S>::fill(simd, max(simd, input, &x[..len]));
+    }
     let mut tops = A::Lanes::<S>::fill(simd, A::zero());
     for (i, lane) in x.chunks_exact(len).take(together).enumerate() {
         tops = with(simd, tops, i, max(simd, input, lane));
     }
     tops
+}
+
+/// The numbers with this one in lane `i`, or in all of them.
+#[inline(always)]
+fn placed<S: Simd, V: LaneIo<S>>(simd: S, alone: bool, all: V, i: usize, value: V::Elem) -> V {
+    if alone { V::fill(simd, value) } else { with(simd, all, i, value) }
 }
 
 /// The logarithms of the sums of the first lanes in `size` elements, relative to their largest keys, which are given and
@@ -265,6 +283,7 @@ pub(super) fn logarithms<S: Simd, A: Element, I: Input<A>, const MODE: u8>(
     let mut counts = A::Lanes::<S>::fill(simd, A::zero());
     let mut sums = Total::fill(simd, Wide::ONE);
     let end = x.len().min(size);
+    let alone = size == len;
     let (mut i, mut at) = (0, 0);
     while at < end {
         let lane = (&x[at..], len);
@@ -272,16 +291,16 @@ pub(super) fn logarithms<S: Simd, A: Element, I: Input<A>, const MODE: u8>(
         let out = if MODE == mode::STORE { &mut out[at..] } else { &mut [] };
         let (mut sum, next) =
             add::<S, A, I, MODE>(simd, input, lane, ahead, out, each_top[i], apart);
-        *tops = with(simd, *tops, i, next);
+        *tops = placed(simd, alone, *tops, i, next);
         if !suffices(sum, Wide::from(highs[i])) {
             let peaks = Peaks::alone(each_top[i]);
             let none = &mut [];
             let counted =
                 rare_total::<S, A, I, { mode::COUNT }>(simd, input, lane.0, len, none, peaks);
             sum = counted.0;
-            counts = with(simd, counts, i, A::from_f64(counted.1));
+            counts = placed(simd, alone, counts, i, A::from_f64(counted.1));
         }
-        sums = sums.with(simd, i, sum);
+        sums = if alone { Total::fill(simd, sum) } else { sums.with(simd, i, sum) };
         (i, at) = (i + 1, at + len);
     }
     (logarithm_of_eight::<S, A>(sums, largest, counts), each_top)
