@@ -28,6 +28,8 @@ const TOGETHER: usize = 8;
 /// Bytes of such lanes, and of lanes that are copied before they are overwritten: with what comes after them they stay
 /// in the first-level cache.
 pub(super) const GROUP: usize = 8 << 10;
+/// Bytes of lanes of `f32` that come from memory, whose logarithms are taken at once.
+const FAR_GROUP: usize = 2560;
 /// Bytes of an array up to which it stays in the caches together with its output.
 const NEAR: usize = 8 << 20;
 /// Bytes of a lane from which on one that is far from the caches is finished before the next is added: of 384 to 500
@@ -81,10 +83,14 @@ impl<A: Element, I: Input<A>, const LOG: bool> Kernel for Rows<'_, A, I, LOG> {
             if len <= SHORT {
                 short::<S, A, I, LOG>(simd, input, x, out, len);
             } else if LOG {
-                let group = if far { GROUP / 2 } else { GROUP };
+                let group = match far {
+                    true if single::<A>() => FAR_GROUP,
+                    true => GROUP / 2,
+                    false => GROUP,
+                };
                 let together = together::<A>(len, group);
                 let lanes = (x, len);
-                if far && (together > 1 || !single::<A>() && bytes <= group) {
+                if far && bytes <= if single::<A>() { GROUP / 4 } else { GROUP / 2 } {
                     log_softmaxes::<S, A, I, { mode::ADD }>(
                         simd, input, lanes, out, together, false,
                     );
