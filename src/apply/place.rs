@@ -161,12 +161,15 @@ mod tests {
     }
 
     #[test]
-    fn narrower_vectors_are_for_large_outputs_and_change_no_result() {
+    fn narrower_vectors_are_for_plain_operations_and_large_outputs_and_change_no_result() {
         let (job, large) = (Job::new(), FROM_MEMORY / size_of::<f32>());
         assert!(!job.narrowed().is_widest());
         for is_plain in [false, true] {
             let wide = job.is_widest();
-            assert_eq!(beyond_cache::<f32>(job, large - 1, is_plain).is_widest(), wide);
+            assert_eq!(
+                beyond_cache::<f32>(job, large - 1, is_plain).is_widest(),
+                wide && !(is_plain && is_of_amd())
+            );
             assert_eq!(beyond_cache::<f32>(job, large, is_plain).is_widest(), wide && !is_of_amd());
         }
         // All that a slope below, at and above zero may make of numbers that end as zeros.

@@ -11,7 +11,8 @@ use fearless_simd::Simd;
 use super::chunk::{Peaks, long_total, rare_total, total};
 use super::exp::Constants;
 use super::finish::{
-    crowned, crowned_below, inverse, largest, logarithm, logarithm_of_eight, nearest, quotient,
+    crowned, crowned_below, inverse_of_one, largest, logarithm, logarithm_of_eight, nearest,
+    quotient,
 };
 use super::input::Input;
 use super::lane::{crown_all, difference, map, overwrite};
@@ -356,7 +357,7 @@ fn add<S: Simd, A: Element, I: Input<A>, const MODE: u8>(
 /// From exponentials and their sum to the softmax of a lane.
 #[inline(always)]
 fn finish<S: Simd, A: Element, I: Input<A>>(simd: S, input: I, lane: &mut [A], sum: Wide, top: A) {
-    let by = inverse(Total::fill(simd, sum));
+    let by = inverse_of_one(simd, sum);
     overwrite(
         simd,
         lane,
