@@ -79,9 +79,9 @@ fn may_wait() -> bool {
 }
 
 /// The job for a cheap operation into an output of so many elements, beyond the first-level cache. There AMD's processors take
-/// 2 to 10 % less time where plain operations, as relu and leaky_relu, store a line in two pieces instead of one, and beyond
-/// the caches 5 to 17 % less in four; Intel's take more. Vectors of a quarter of a line have no fused multiply-add: only for
-/// plain operations, which do without.
+/// up to 10 % less time where plain operations, as relu and leaky_relu, store a line in two pieces instead of one, and beyond
+/// all caches 5 to 17 % less in four; Intel's take more in four, and two were not measured. Vectors of a quarter of a line have
+/// no fused multiply-add: only for plain operations, which do without.
 #[inline]
 pub(crate) fn beyond_cache<A>(job: Job, len: usize, is_plain: bool) -> Job {
     let is_in_memory = size_of::<A>() * len >= FROM_MEMORY;

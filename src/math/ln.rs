@@ -113,8 +113,9 @@ const A_OF_MANTISSA: [f64; 5] = [
     0.09791830079036133,
 ];
 
-/// `ln(sum / part)` for an `f32` result in `f64` lanes, of normal numbers with at least 1 + 2^-6 as quotient: error 2^-39. NaN
-/// where the sum is. In fewer steps from the sum on than [`ln_1p_ratio`], since nothing else waits for it.
+/// `ln(sum / part)` for an `f32` result in `f64` lanes, of normal numbers with at least 1 + 2^-6 as quotient; error below 2^-39
+/// of the result. NaN where the sum is. About half of the steps of [`ln_1p_ratio`] lie between the sum and the result, and the
+/// logarithm of the part is there before.
 #[inline(always)]
 pub(crate) fn ln_ratio<W: Lane>(sum: W, part: W) -> W {
     let (m, k) = sum.split_exponent();
