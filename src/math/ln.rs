@@ -121,8 +121,8 @@ pub(crate) fn ln_ratio<W: Lane>(sum: W, part: W) -> W {
     let (m, k) = sum.split_exponent();
     let (m_part, k_part) = part.split_exponent();
     let ((first, rest), (first_part, rest_part)) = (of_mantissa(m), of_mantissa(m_part));
-    // The mantissa of what is not a number is one: the difference is not.
-    let known = (k - k_part).mul_add(k.splat(core::f64::consts::LN_2), (sum - sum) - first_part);
+    // The mantissa of what is not a number is one: this product is not.
+    let known = (k - k_part).mul_add(k.splat(core::f64::consts::LN_2), sum * 0.0 - first_part);
     (first + (known - rest_part)) + rest
 }
 
