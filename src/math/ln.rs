@@ -330,3 +330,52 @@ pub(crate) fn softplus_finish<V: Lane>(x: V, beta: f64, [p, low, scale]: Half<V>
     let around = line.high + (line.low + rest);
     V::select(scaled.abs().le(x.splat(0.5)), around, y)
 }
+
+#[cfg(test)]
+mod tests {
+    use fearless_simd::Simd;
+
+    use super::ln_ratio;
+    use crate::lane::{Doubles, Job, Kernel, LaneIo, Level, run, with_level};
+
+    struct Ratios<'a>(&'a [f64], &'a [f64]);
+
+    impl Kernel for Ratios<'_> {
+        type Output = [f64; 8];
+        #[inline(always)]
+        fn run<S: Simd>(self, simd: S) -> [f64; 8] {
+            let mut logs = [0.0; 8];
+            ln_ratio(Doubles::load(simd, self.0), Doubles::load(simd, self.1)).store(&mut logs);
+            logs
+        }
+    }
+
+    /// The logarithms on the best level, after a look that they are the same on all.
+    fn logs(sums: &[f64], parts: &[f64]) -> [f64; 8] {
+        let all = Level::available()
+            .into_iter()
+            .map(|level| with_level(level, || run(Job::new(), Ratios(sums, parts))));
+        let all: Vec<_> = all.collect();
+        assert!(all.iter().all(|logs| logs.map(f64::to_bits) == all[0].map(f64::to_bits)));
+        all[0]
+    }
+
+    #[test]
+    fn logarithms_of_ratios_are_within_their_bound() {
+        for i in 0..4000 {
+            // From 1 + 2^-6 to 2^24, beside exponentials of softmax.
+            let exponent = -6.0 + 30.0 * f64::from(i) / 4000.0;
+            let parts: [f64; 8] = core::array::from_fn(|j| 2f64.powi(80) * (0.7 + 0.11 * j as f64));
+            let sums = parts.map(|part| part * (1.0 + exponent.exp2()));
+            for ((log, sum), part) in logs(&sums, &parts).into_iter().zip(sums).zip(parts) {
+                let exact = core_math::log1p((sum - part) / part);
+                assert!((log - exact).abs() < 2f64.powi(-39) * exact, "{sum} / {part}: {log}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_sum_that_is_not_a_number_has_no_logarithm() {
+        assert!(logs(&[f64::NAN; 8], &[1.5; 8]).iter().all(|log| log.is_nan()));
+    }
+}

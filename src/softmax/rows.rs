@@ -29,7 +29,8 @@ const TOGETHER: usize = 8;
 /// Bytes of such lanes, and of lanes that are copied before they are overwritten: with what comes after them they stay
 /// in the first-level cache.
 pub(super) const GROUP: usize = 8 << 10;
-/// Bytes of lanes of `f32` that come from memory, whose logarithms are taken at once.
+/// Bytes of such lanes of `f32` that come from memory: fewer, so that less is read before results are written. Two of 256
+/// elements take 0.87 to 0.92 of the time of four, one of 500 0.83 to 0.90 of the time of two.
 const FAR_GROUP: usize = 2560;
 /// Bytes of an array up to which it stays in the caches together with its output.
 const NEAR: usize = 8 << 20;
@@ -84,14 +85,15 @@ impl<A: Element, I: Input<A>, const LOG: bool> Kernel for Rows<'_, A, I, LOG> {
             if len <= SHORT {
                 short::<S, A, I, LOG>(simd, input, x, out, len);
             } else if LOG {
-                let group = match far {
-                    true if single::<A>() => FAR_GROUP,
-                    true => GROUP / 2,
-                    false => GROUP,
+                // Bytes of lanes that go together, and of the longest whose exponentials are not stored.
+                let (group, bare) = match far {
+                    false => (GROUP, 0),
+                    true if single::<A>() => (FAR_GROUP, GROUP / 4),
+                    true => (GROUP / 2, GROUP / 2),
                 };
                 let together = together::<A>(len, group);
                 let lanes = (x, len);
-                if far && bytes <= if single::<A>() { GROUP / 4 } else { GROUP / 2 } {
+                if bytes <= bare {
                     log_softmaxes::<S, A, I, { mode::ADD }>(
                         simd, input, lanes, out, together, false,
                     );
