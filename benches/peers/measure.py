@@ -39,7 +39,9 @@ SOFTMAX = [
 ]
 DOUBLE_SOFTMAX = ("65536x10", "4096x1000", "1024x1024")
 PYTHON = ["torch", "jax", "tensorflow", "onnxruntime", "numpy"]
-RUST = ["ours", "huge", "rten", "candle", "naive", "copy"]
+# Our builds, with the features of each: the usual one, and two for new arrays.
+OURS = {"ours": [], "huge": ["huge-pages"], "pooled": ["pooled"]}
+RUST = [*OURS, "rten", "candle", "naive", "copy"]
 TINY = ["ours", "naive", "torch", "numpy"]
 CURVE = ["ours", "torch", "jax", "onnxruntime", "rten", "copy"]
 LABELS = {4096: "4 Ki", 65536: "64 Ki", 1 << 24: "16 Mi"}
@@ -106,17 +108,17 @@ def settle():
         quiet = quiet + 1 if busy < 0.1 else 0
 
 
-def target(huge):
-    """Where the server is built, without or with our feature for new arrays."""
+def target(label):
+    """Where the server of an implementation is built."""
     folder = Path(os.environ.get("CARGO_TARGET_DIR", HERE / "target"))
-    return folder / "huge" if huge else folder
+    return folder / label if OURS.get(label) else folder
 
 
 class Server:
     """A process of Rust code; one for each implementation, so that none warms another's pool or memory."""
 
-    def __init__(self, threads, allocates, huge):
-        folder = target(huge)
+    def __init__(self, threads, allocates, label):
+        folder = target(label)
         environment = dict(os.environ, RAYON_NUM_THREADS=str(threads))
         if not allocates:
             # NumPy asks for huge pages for its large arrays, which the Python peers read and write.
@@ -187,13 +189,12 @@ class Bench:
 
     def prepare(self, label, row, x):
         if label in RUST:
-            huge = label == "huge"
-            if huge and (row.form != "alloc" or x.nbytes < 1 << 22):
+            if OURS.get(label) and (row.form != "alloc" or x.nbytes < 1 << 22):
                 raise NotImplementedError("no new array, or a small one")
             key = (label, row.form == "alloc")
             if key not in self.servers:
-                self.servers[key] = Server(self.threads, key[1], huge)
-            return RustCase(self.servers[key], "ours" if huge else label, row, self.folder / "x.npy")
+                self.servers[key] = Server(self.threads, key[1], label)
+            return RustCase(self.servers[key], "ours" if label in OURS else label, row, self.folder / "x.npy")
         return self.python[label](row, x, self.threads)
 
     def measure(self, row):
@@ -274,9 +275,9 @@ def main():
     if arguments.worker:
         threads, out = arguments.worker
         return worker(int(threads), arguments.quick, out, names, arguments.rows.lower(), arguments.rounds)
-    for huge in (False, True):
-        features = ["--features", "huge-pages"] * huge
-        subprocess.run(["cargo", "build", "--release", "--quiet", "--target-dir", target(huge), *features], cwd=HERE, check=True)
+    for label, features in OURS.items():
+        command = ["cargo", "build", "--release", "--quiet", "--target-dir", target(label), "--features", ",".join(features)]
+        subprocess.run(command, cwd=HERE, check=True)
     out = HERE / "results.jsonl"
     if not (arguments.resume and out.exists()):
         out.write_text("")

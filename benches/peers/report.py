@@ -14,8 +14,8 @@ DOCS = HERE.parent.parent / "docs"
 README = HERE.parent.parent / "README.md"
 # Rational or truncated forms, hundreds of units in the last place off or worse in places.
 LOOSE = {("onnxruntime", name) for name in ("sigmoid", "tanh", "gelu_tanh", "silu")}
-# With default features, and with the one for new arrays.
-OURS = {"ours": "", "huge": ", feature `huge-pages`"}
+# With default features, with the one for new arrays, and in a program with an allocator that keeps pages.
+OURS = {"ours": "", "huge": ", feature `huge-pages`", "pooled": ", with mimalloc"}
 PLOTTED = {"ours": "#d62728", "torch": "#ff7f0e", "jax": "#2ca02c", "onnxruntime": "#1f77b4", "rten": "#9467bd", "copy": "#555555"}
 
 
@@ -38,7 +38,7 @@ def versions(names):
     if "numpy" in names:
         found.append(f"scipy {importlib.metadata.version('scipy')}")
     lock = (HERE / "Cargo.lock").read_text()
-    for name, package in [("rten", "rten-vecmath"), ("candle", "candle-nn"), ("naive", "ndarray")]:
+    for name, package in [("rten", "rten-vecmath"), ("candle", "candle-nn"), ("naive", "ndarray"), ("pooled", "mimalloc")]:
         if name in names:
             pattern = f'name = "{package}"\nversion = "([^"]+)"'
             found.append(f"{package} {re.search(pattern, lock)[1]}")
@@ -136,7 +136,8 @@ def document(results, names, seconds, picture):
         "- jax and tensorflow always make new arrays and stand in the tables \"into a buffer\" as well. They and onnxruntime take new arrays from pools "
         "of their own, of pages that have been touched before; the others ask the operating system for large ones. "
         "Large ready buffers are on huge pages: NumPy asks for them, a setting of glibc does for the Rust implementations. "
-        "`huge` is ours with the feature `huge-pages`, which asks for them for new arrays.",
+        "`huge` is ours with the feature `huge-pages`, which asks for them for new arrays; `pooled` is ours in a program whose allocator is mimalloc, "
+        "which has such a pool.",
         f"![Time per element against size]({picture})",
         "## Summary",
         "Geometric means over the rows of each table.",

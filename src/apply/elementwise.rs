@@ -284,14 +284,24 @@ impl<A: Element, O: Op> Kernel for Collect<'_, A, O> {
 /// `op(x)` in fresh memory, which is written once, in a loop of its own: for cheap operations.
 #[inline(never)]
 pub(crate) fn collect<A: Element, O: Op>(job: Job, op: O, x: &[A]) -> Vec<A> {
-    let mut out = Vec::with_capacity(x.len());
-    run(job, Collect { op, x, out: &mut out });
+    let mut out: Vec<A> = Vec::with_capacity(x.len());
+    // Vectors begin lines, as in [`line_in`].
+    let line = out.as_ptr().align_offset(LINE);
+    if line < A::WIDTH && x.len() >= 32 * A::WIDTH {
+        collect_short(job, op, &x[..line], &mut out);
+    }
+    run(job, Collect { op, x: &x[out.len()..], out: &mut out });
     let tail = &x[out.len()..];
-    let mut last = [A::zero(); WIDEST];
-    let last = &mut last[..tail.len()];
-    op.assign(job, tail, last);
-    out.extend_from_slice(last);
+    collect_short(job, op, tail, &mut out);
     out
+}
+
+/// The same of less than a vector.
+fn collect_short<A: Element, O: Op>(job: Job, op: O, x: &[A], out: &mut Vec<A>) {
+    let mut y = [A::zero(); WIDEST];
+    let y = &mut y[..x.len()];
+    op.assign(job, x, y);
+    out.extend_from_slice(y);
 }
 
 /// `op(x)` in memory that begins as zeros, which takes less time than to go by way of a block: no loop of its own.

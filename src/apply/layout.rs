@@ -41,8 +41,20 @@ fn other_shape(what: &str, got: &[usize], of: &str, expected: &[usize]) -> ! {
 }
 
 /// Bytes of a new array from which on huge pages are asked for, as by NumPy; never without the feature.
-pub(super) const LARGE: usize =
+const LARGE: usize =
     if cfg!(all(feature = "huge-pages", target_os = "linux")) { 4 << 20 } else { usize::MAX };
+
+/// Bytes of the largest new array that one thread makes where there are more, by plain steps: in one pass, and as a copy that is
+/// worked on later. The allocator gives larger ones pages of zeros that nobody has touched, which threads touch together.
+pub(super) const ONE_PASS: usize = 16 << 20;
+const COPY: usize = 2 << 20;
+
+/// Whether a new array of so many elements is collected on one thread, which writes it once: zeros to begin with take half as
+/// long as a cheap operation, more than a second thread gains up to `alone` bytes.
+pub(super) fn is_collected<A: Element>(len: usize, alone: usize) -> bool {
+    let bytes = size_of::<A>() * len;
+    bytes < LARGE && (bytes <= alone || parallel::pieces(Cost::Light, singles::<A>(len)) == 1)
+}
 
 /// An array of zeros. Memory that the system gives anew is not touched yet.
 fn zeros<A: Element, S: ShapeBuilder>(shape: S) -> Array<A, S::Dim> {
@@ -97,6 +109,11 @@ pub(crate) fn shaped_as<A, D: Dimension>(x: &ArrayRef<A, D>, elements: Vec<A>) -
 
 /// A copy of `x` in its memory order.
 pub(crate) fn to_owned<A: Element, D: Dimension>(x: &ArrayRef<A, D>) -> Array<A, D> {
+    if is_collected::<A>(x.len(), COPY)
+        && let Some(run) = x.as_slice()
+    {
+        return shaped_as(x, run.to_vec());
+    }
     let mut out = new_like(x);
     each_pair(Cost::Light, x, &mut out, &|x, out| out.copy_from_slice(x));
     out

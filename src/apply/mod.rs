@@ -186,16 +186,11 @@ const COPY_CHEAP: usize = 128;
 
 /// The largest array that [`map`] makes on one thread, whatever the operation.
 const COLLECT_MAX: usize = 32 << 10;
-/// Bytes of the largest array that [`map`] collects in fresh memory on one thread, of a cheap operation. The allocator gives
-/// larger ones pages of zeros that nobody has touched, which threads touch together.
-const COLLECT_CHEAP: usize = 16 << 20;
 
-/// Whether a new array of so many elements is collected on one thread: zeros to begin with take half as long as a cheap operation,
-/// more than a second thread gains where there are one or two steps.
+/// Whether a larger one of a cheap operation is made so too: of plain ones also where there are more threads.
 fn is_collected<A: Element, O: Op>(op: O, len: usize) -> bool {
-    matches!(op.cost(), Cost::Light)
-        && size_of::<A>() * len <= COLLECT_CHEAP.min(layout::LARGE - 1)
-        && (op.is_plain() || parallel::pieces(Cost::Light, parallel::singles::<A>(len)) == 1)
+    let alone = if op.is_plain() { layout::ONE_PASS } else { 0 };
+    matches!(op.cost(), Cost::Light) && layout::is_collected::<A>(len, alone)
 }
 
 /// `x = op(x)`.

@@ -22,6 +22,11 @@ use ndarray_activations::{Activation, Element, prelude::*};
 use ndarray_npy::{ReadNpyExt, ReadableElement, WritableElement, WriteNpyExt};
 use rayon::prelude::*;
 
+/// Keeps the pages of arrays that were dropped for those that follow.
+#[cfg(feature = "pooled")]
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// One prepared measurement.
 pub struct Case {
     /// Puts the input back where a call overwrites it; not timed.
