@@ -6,7 +6,7 @@ use super::exp::{Constants, Origin, first_half, is_halved, second_half};
 use super::input::Input;
 use super::max::{load_padded, store_part};
 use super::sum::{BLOCK, SHORT, constants_stay_in_memory, count, each, first, mode, origin, term};
-use super::total::{Accumulator, Total, total_in_order};
+use super::total::{Accumulator, Total, WIDEST, total_in_order};
 use super::wide::Wide;
 use crate::element::Element;
 use crate::lane::{Lane, LaneIo};
@@ -134,7 +134,7 @@ fn total_from<S: Simd, A: Element, I: Input<A>, const MODE: u8>(
     let sum = if len <= SHORT {
         short_total::<S, A, I, MODE>(simd, input, x, out, top, origin)
     } else {
-        long_total::<S, A, I, MODE>(simd, input, (all, len), out, top, origin, beside)
+        long_total::<S, A, I, MODE, false>(simd, input, (all, len), out, top, origin, beside)
     };
     if const { MODE != mode::COUNT } {
         return (sum, 0.0);
@@ -178,9 +178,9 @@ fn short_total<S: Simd, A: Element, I: Input<A>, const MODE: u8>(
     total_in_order::<A, MODE>(&all_p[..x.len()], &scales[..x.len()])
 }
 
-/// Of more than [`SHORT`] elements.
+/// Of more than [`SHORT`] elements: those of `all`, or in place those of `out`, which is as long as the chunk then.
 #[inline(always)]
-pub(super) fn long_total<S: Simd, A: Element, I: Input<A>, const MODE: u8>(
+pub(super) fn long_total<S: Simd, A: Element, I: Input<A>, const MODE: u8, const IN_PLACE: bool>(
     simd: S,
     input: I,
     (all, len): (&[A], usize),
@@ -189,41 +189,51 @@ pub(super) fn long_total<S: Simd, A: Element, I: Input<A>, const MODE: u8>(
     origin: Origin<A::Lanes<S>>,
     (ahead, mut beside): (&[A], impl FnMut(A::Lanes<S>)),
 ) -> Wide {
+    const { assert!(MODE == mode::STORE || !IN_PLACE, "what is not overwritten is an input") };
     let width = A::WIDTH;
     let zero = A::Lanes::<S>::fill(simd, A::zero());
     let lowest = A::Lanes::<S>::fill(simd, A::neg_infinity());
     let (mut total, mut at) = (Total::zero(simd), 0);
     let (tail, whole) = (len % width, len - len % width);
+    // In place what follows stays, and the last vector comes from a copy: its end, and nothing behind.
+    let mut end = [A::neg_infinity(); 2 * WIDEST];
+    if IN_PLACE && tail > 0 {
+        A::Lanes::<S>::load(simd, &out[len - width..len]).store(&mut end[..width]);
+    }
     while at < len {
         let mut accumulator = Accumulator::<_, MODE>::new(zero);
         let place = at..whole.min(at + BLOCK * width);
         at = place.end;
         // Slices, not iterators: made before the branch, iterators would be in memory and looked at in every round.
-        let (xs, aheads) = (&all[..whole][place.clone()], &ahead[..whole][place.clone()]);
+        let aheads = &ahead[..whole][place.clone()];
+        // In place these are only counted.
+        let xs = if IN_PLACE { aheads } else { &all[..whole][place.clone()] };
         if const { MODE == mode::STORE } {
             let outs = &mut out[..whole][place];
             if const { I::PLAIN && is_halved::<A::Lanes<S>>() } && origin.shift.is_none() {
-                let load = A::Lanes::<S>::load;
-                let mut half = first_half(load(simd, &xs[..width]), origin);
-                let rest = xs[width..].chunks_exact(width).zip(aheads.chunks_exact(width));
-                for ((x, ahead), out) in rest.zip(outs.chunks_exact_mut(width)) {
+                // The first half runs one vector ahead of what is written.
+                let (mut behind, outs) = outs.split_at_mut(width);
+                let first = if IN_PLACE { &*behind } else { &xs[..width] };
+                let mut half = first_half(A::Lanes::<S>::load(simd, first), origin);
+                let vectors = xs[width..].chunks_exact(width).zip(aheads.chunks_exact(width));
+                for ((x, ahead), out) in vectors.zip(outs.chunks_exact_mut(width)) {
+                    let x = if IN_PLACE { &*out } else { x };
                     let next = first_half(A::Lanes::<S>::load(simd, x), origin);
                     beside(A::Lanes::<S>::load(simd, ahead));
                     let e = second_half(half, origin);
-                    e.high.store(out);
+                    e.high.store(behind);
                     accumulator.add(e);
-                    half = next;
+                    (half, behind) = (next, out);
                 }
-                let last = xs.len() - width;
-                beside(load(simd, &aheads[last..]));
+                beside(A::Lanes::<S>::load(simd, &aheads[xs.len() - width..]));
                 let e = second_half(half, origin);
-                e.high.store(&mut outs[last..]);
+                e.high.store(behind);
                 accumulator.add(e);
             } else {
                 let vectors = xs.chunks_exact(width).zip(aheads.chunks_exact(width));
                 for ((x, ahead), out) in vectors.zip(outs.chunks_exact_mut(width)) {
                     beside(A::Lanes::<S>::load(simd, ahead));
-                    let x = A::Lanes::<S>::load(simd, x);
+                    let x = A::Lanes::<S>::load(simd, if IN_PLACE { &*out } else { x });
                     let e = term::<S, A, I, MODE>(simd, input, x, top, origin);
                     e.high.store(out);
                     accumulator.add(e);
@@ -254,6 +264,7 @@ pub(super) fn long_total<S: Simd, A: Element, I: Input<A>, const MODE: u8>(
             beside(A::Lanes::<S>::load(simd, &ahead[len - width..len]));
             let these = first(zero, tail);
             let x = match all.get(at..at + width) {
+                _ if IN_PLACE => A::Lanes::<S>::load(simd, &end[width - tail..][..width]),
                 Some(more) => Lane::select(these, A::Lanes::<S>::load(simd, more), lowest),
                 None => load_padded::<S, A>(simd, &all[at..len], A::neg_infinity()),
             };

@@ -46,6 +46,7 @@ mod finish;
 mod in_place;
 mod input;
 mod lane;
+mod log_rows;
 mod logsumexp;
 mod masked;
 mod max;

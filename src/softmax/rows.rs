@@ -9,29 +9,24 @@
 use fearless_simd::Simd;
 
 use super::chunk::{Peaks, long_total, rare_total, total};
-use super::exp::Constants;
+use super::exp::Origin;
 use super::finish::{
-    crowned, crowned_below, inverse_of_one, largest, logarithm, logarithm_of_eight, nearest,
-    quotient,
+    crowned, crowned_below, inverse_of_one, largest, logarithm, nearest, quotient,
 };
 use super::input::Input;
 use super::lane::{crown_all, difference, map, overwrite};
+use super::log_rows::log_rows;
 use super::max::{max, of_vector};
-use super::sum::{SHORT, each, mode, origin, suffices, with};
-use super::total::{Total, WIDEST, single};
+use super::sum::{SHORT, mode};
+use super::total::Total;
 use super::wide::Wide;
 use crate::apply::is_of_amd;
 use crate::element::Element;
 use crate::lane::{Job, Kernel, Lane, LaneIo, run_fused};
 
-/// Lanes whose logarithms are taken at once, at most as many as any vector has.
-const TOGETHER: usize = 8;
-/// Bytes of such lanes, and of lanes that are copied before they are overwritten: with what comes after them they stay
-/// in the first-level cache.
+/// Bytes of lanes that go together, or are copied before they are overwritten: with what comes after them they stay in the
+/// first-level cache.
 pub(super) const GROUP: usize = 8 << 10;
-/// Bytes of such lanes of `f32` that come from memory: fewer, so that less is read before results are written. Two of 256
-/// elements take 0.87 to 0.92 of the time of four, one of 500 0.83 to 0.90 of the time of two.
-const FAR_GROUP: usize = 2560;
 /// Bytes of an array up to which it stays in the caches together with its output.
 const NEAR: usize = 8 << 20;
 /// Bytes of a lane from which on one that is far from the caches is finished before the next is added: of 384 to 500
@@ -71,6 +66,13 @@ impl<A: Element, I: Input<A>, const LOG: bool> Kernel for Rows<'_, A, I, LOG> {
     fn run<S: Simd>(self, simd: S) {
         let Self { input, x, out, len, far } = self;
         let bytes = size_of::<A>() * len;
+        if len > SHORT && LOG {
+            return log_rows(simd, input, x, out, len, far);
+        }
+        let at_once = far && bytes >= LONG;
+        if len > SHORT && x.is_none() && out.len() > len {
+            return softmaxes::<S, A, I, true>(simd, input, &[], out, len, at_once);
+        }
         let size = if x.is_some() { out.len() } else { len * (GROUP / bytes).max(1) };
         let mut copy = Vec::new();
         for out in out.chunks_mut(size) {
@@ -84,27 +86,8 @@ impl<A: Element, I: Input<A>, const LOG: bool> Kernel for Rows<'_, A, I, LOG> {
             );
             if len <= SHORT {
                 short::<S, A, I, LOG>(simd, input, x, out, len);
-            } else if LOG {
-                // Bytes of lanes that go together, and of the longest whose exponentials are not stored.
-                let (group, bare) = match far {
-                    false => (GROUP, 0),
-                    true if single::<A>() => (FAR_GROUP, GROUP / 4),
-                    true => (GROUP / 2, GROUP / 2),
-                };
-                let together = together::<A>(len, group);
-                let lanes = (x, len);
-                if bytes <= bare {
-                    log_softmaxes::<S, A, I, { mode::ADD }>(
-                        simd, input, lanes, out, together, false,
-                    );
-                } else {
-                    let apart = far && together == 1;
-                    log_softmaxes::<S, A, I, { mode::STORE }>(
-                        simd, input, lanes, out, together, apart,
-                    );
-                }
             } else {
-                softmaxes::<S, A, I>(simd, input, x, out, len, far && bytes >= LONG);
+                softmaxes::<S, A, I, false>(simd, input, x, out, len, at_once);
             }
         }
     }
@@ -157,9 +140,9 @@ fn short<S: Simd, A: Element, I: Input<A>, const LOG: bool>(
     }
 }
 
-/// The softmax of longer lanes.
+/// The softmax of longer lanes; in place of several, without `x`.
 #[inline(always)]
-fn softmaxes<S: Simd, A: Element, I: Input<A>>(
+fn softmaxes<S: Simd, A: Element, I: Input<A>, const IN_PLACE: bool>(
     simd: S,
     input: I,
     x: &[A],
@@ -167,27 +150,24 @@ fn softmaxes<S: Simd, A: Element, I: Input<A>>(
     len: usize,
     at_once: bool,
 ) {
-    let mut top = max(simd, input, &x[..len]);
+    let mut top = max(simd, input, if IN_PLACE { &out[..len] } else { &x[..len] });
     // Where a lane begins that is added, but not finished, its sum and its largest key.
     let mut waiting = None;
-    let (mut rest, mut at) = (x, 0);
+    let mut at = 0;
     loop {
-        let ended = if rest.is_empty() {
+        let ended = if at == out.len() {
             waiting.take()
         } else {
-            let ahead = rest.get(len..2 * len).unwrap_or(&rest[..len]);
-            let lane = (rest, len);
-            let (sum, next) = add::<S, A, I, { mode::STORE }>(
-                simd,
-                input,
-                lane,
-                ahead,
-                &mut out[at..],
-                top,
-                at_once,
-            );
+            let (sum, next) = if IN_PLACE {
+                add_in_place::<S, A, I>(simd, input, (out, at), len, top, at_once)
+            } else {
+                let rest = &x[at..];
+                let ahead = rest.get(len..2 * len).unwrap_or(&rest[..len]);
+                let (lane, out) = ((rest, len), &mut out[at..]);
+                add::<S, A, I, { mode::STORE }>(simd, input, lane, ahead, out, top, at_once)
+            };
             let this = Some((at, sum, top));
-            (rest, at, top) = (&rest[len..], at + len, next);
+            (at, top) = (at + len, next);
             if at_once { this } else { core::mem::replace(&mut waiting, this) }
         };
         if let Some((start, sum, top)) = ended {
@@ -198,127 +178,10 @@ fn softmaxes<S: Simd, A: Element, I: Input<A>>(
     }
 }
 
-/// The logarithms of the softmax of longer lanes, of so many lanes at once. Nobody reads what is stored, but then the
-/// output is in the cache: it is fetched beside the arithmetic. Where all comes from memory, loads from there wait for such
-/// stores, and lanes of up to 2 KiB (`f64` 4 KiB) take less time without.
+/// The sum of the exponentials of a lane, the first `len` elements, and the largest key of the lane ahead, found beside it
+/// or apart. (For `f64` apart is slower, of products not worth the code.)
 #[inline(always)]
-fn log_softmaxes<S: Simd, A: Element, I: Input<A>, const MODE: u8>(
-    simd: S,
-    input: I,
-    (x, len): (&[A], usize),
-    out: &mut [A],
-    together: usize,
-    apart: bool,
-) {
-    let size = together * len;
-    let mut tops = first_tops(simd, input, (x, len), together);
-    let mut start = 0;
-    while start < x.len() {
-        let lanes = (&x[start..], len);
-        let stored = &mut out[start..];
-        let first_top = tops;
-        let (logs, each_top) =
-            logarithms::<S, A, I, MODE>(simd, input, lanes, size, stored, &mut tops, apart);
-        let first_log: A::Lanes<S> = nearest(logs);
-        let mut logs = [A::zero(); WIDEST];
-        if together > 1 {
-            first_log.store(&mut logs[..A::WIDTH]);
-        }
-        let end = x.len().min(start + size);
-        let mut i = 0;
-        while start < end {
-            // One lane alone is in all lanes of the vectors.
-            let (top, log) = if together > 1 {
-                (A::Lanes::<S>::fill(simd, each_top[i]), A::Lanes::<S>::fill(simd, logs[i]))
-            } else {
-                (first_top, first_log)
-            };
-            map(
-                simd,
-                &x[start..start + len],
-                &mut out[start..start + len],
-                #[inline(always)]
-                |x| difference(x, top, log),
-            );
-            (i, start) = (i + 1, start + len);
-        }
-    }
-}
-
-/// Lanes of so many elements whose logarithms are taken at once.
-pub(super) fn together<A>(len: usize, bytes: usize) -> usize {
-    (bytes / (size_of::<A>() * len)).clamp(1, TOGETHER)
-}
-
-/// The largest keys of the first lanes.
-#[inline(always)]
-pub(super) fn first_tops<S: Simd, A: Element, I: Input<A>>(
-    simd: S,
-    input: I,
-    (x, len): (&[A], usize),
-    together: usize,
-) -> A::Lanes<S> {
-    if together == 1 {
-        return A::Lanes::<S>::fill(simd, max(simd, input, &x[..len]));
-    }
-    let mut tops = A::Lanes::<S>::fill(simd, A::zero());
-    for (i, lane) in x.chunks_exact(len).take(together).enumerate() {
-        tops = with(simd, tops, i, max(simd, input, lane));
-    }
-    tops
-}
-
-/// The numbers with this one in lane `i`, or in all of them.
-#[inline(always)]
-fn placed<S: Simd, V: LaneIo<S>>(simd: S, alone: bool, all: V, i: usize, value: V::Elem) -> V {
-    if alone { V::fill(simd, value) } else { with(simd, all, i, value) }
-}
-
-/// The logarithms of the sums of the first lanes in `size` elements, relative to their largest keys, which are given and
-/// returned; `tops` become those of the lanes after them.
-#[inline(always)]
-pub(super) fn logarithms<S: Simd, A: Element, I: Input<A>, const MODE: u8>(
-    simd: S,
-    input: I,
-    (x, len): (&[A], usize),
-    size: usize,
-    out: &mut [A],
-    tops: &mut A::Lanes<S>,
-    apart: bool,
-) -> (Total<S>, [A; WIDEST]) {
-    let origin = origin::<S, A, I>(simd, input, Constants::new(), *tops, *tops);
-    let largest = largest::<S, A, I>(simd, input, *tops, origin);
-    let (highs, each_top) = (largest.highs(), each::<S, A>(*tops));
-    let mut counts = A::Lanes::<S>::fill(simd, A::zero());
-    let mut sums = Total::fill(simd, Wide::ONE);
-    let end = x.len().min(size);
-    let alone = size == len;
-    let (mut i, mut at) = (0, 0);
-    while at < end {
-        let lane = (&x[at..], len);
-        let ahead = lane.0.get(size..size + len).unwrap_or(&lane.0[..len]);
-        let out = if MODE == mode::STORE { &mut out[at..] } else { &mut [] };
-        let (mut sum, next) =
-            add::<S, A, I, MODE>(simd, input, lane, ahead, out, each_top[i], apart);
-        *tops = placed(simd, alone, *tops, i, next);
-        if !suffices(sum, Wide::from(highs[i])) {
-            let peaks = Peaks::alone(each_top[i]);
-            let none = &mut [];
-            let counted =
-                rare_total::<S, A, I, { mode::COUNT }>(simd, input, lane.0, len, none, peaks);
-            sum = counted.0;
-            counts = placed(simd, alone, counts, i, A::from_f64(counted.1));
-        }
-        sums = if alone { Total::fill(simd, sum) } else { sums.with(simd, i, sum) };
-        (i, at) = (i + 1, at + len);
-    }
-    (logarithm_of_eight::<S, A>(sums, largest, counts), each_top)
-}
-
-/// The sum of the exponentials of a lane, the first `len` elements, and the largest key of the lane ahead, found beside it or apart. (For `f64` apart is slower, of products not worth
-/// the code.)
-#[inline(always)]
-fn add<S: Simd, A: Element, I: Input<A>, const MODE: u8>(
+pub(super) fn add<S: Simd, A: Element, I: Input<A>, const MODE: u8>(
     simd: S,
     input: I,
     (x, len): (&[A], usize),
@@ -333,17 +196,69 @@ fn add<S: Simd, A: Element, I: Input<A>, const MODE: u8>(
         let (sum, _) = rare_total::<S, A, I, MODE>(simd, input, x, len, out, peaks);
         return (sum, max(simd, input, ahead));
     }
+    add_near::<S, A, I, MODE, false>(simd, input, (x, len), ahead, out, (top, origin), apart)
+}
+
+/// The same with the exponentials in place of the lane at `at`, one of several. What is next to the last one is the lane
+/// before it, whose largest key nobody asks for.
+#[inline(always)]
+fn add_in_place<S: Simd, A: Element, I: Input<A>>(
+    simd: S,
+    input: I,
+    (all, at): (&mut [A], usize),
+    len: usize,
+    top: A,
+    apart: bool,
+) -> (Wide, A) {
+    let (before, rest) = all.split_at_mut(at);
+    let (lane, after) = rest.split_at_mut(len);
+    let ahead = after.get(..len).unwrap_or_else(
+        #[inline(always)]
+        || &before[at - len..],
+    );
+    let origin = Peaks::alone(top).origin(simd, input);
+    if I::PLAIN && origin.shift.is_some() {
+        return (shifted_in_place::<S, A, I>(simd, input, lane, top), max(simd, input, ahead));
+    }
+    let (x, top) = ((&[][..], len), (top, origin));
+    add_near::<S, A, I, { mode::STORE }, true>(simd, input, x, ahead, lane, top, apart)
+}
+
+/// From a copy: lanes like this are rare.
+#[cold]
+#[inline(never)]
+fn shifted_in_place<S: Simd, A: Element, I: Input<A>>(
+    simd: S,
+    input: I,
+    lane: &mut [A],
+    top: A,
+) -> Wide {
+    let (copy, peaks) = (lane.to_vec(), Peaks::alone(top));
+    rare_total::<S, A, I, { mode::STORE }>(simd, input, &copy, copy.len(), lane, peaks).0
+}
+
+/// Of lanes that are not shifted.
+#[inline(always)]
+fn add_near<S: Simd, A: Element, I: Input<A>, const MODE: u8, const IN_PLACE: bool>(
+    simd: S,
+    input: I,
+    lane: (&[A], usize),
+    ahead: &[A],
+    out: &mut [A],
+    (top, origin): (A, Origin<A::Lanes<S>>),
+    apart: bool,
+) -> (Wide, A) {
     let origin = origin.of_first(simd);
     let origin = if I::PLAIN { origin.without_shift() } else { origin };
     let top = A::Lanes::<S>::fill(simd, top);
-    let lane = (x, len);
     if size_of::<A>() == 4 && I::PLAIN && apart {
         let nothing = (
-            x,
+            ahead,
             #[inline(always)]
             |_| (),
         );
-        let sum = long_total::<S, A, I, MODE>(simd, input, lane, out, top, origin, nothing);
+        let sum =
+            long_total::<S, A, I, MODE, IN_PLACE>(simd, input, lane, out, top, origin, nothing);
         return (sum, max(simd, input, ahead));
     }
     let mut next = A::Lanes::<S>::fill(simd, A::neg_infinity());
@@ -352,7 +267,7 @@ fn add<S: Simd, A: Element, I: Input<A>, const MODE: u8>(
         #[inline(always)]
         |x: A::Lanes<S>| next = input.key(x).at_least(next),
     );
-    let sum = long_total::<S, A, I, MODE>(simd, input, lane, out, top, origin, beside);
+    let sum = long_total::<S, A, I, MODE, IN_PLACE>(simd, input, lane, out, top, origin, beside);
     (sum, of_vector(next))
 }
 
@@ -392,9 +307,10 @@ mod tests {
     use super::Rows;
     use crate::element::Element;
     use crate::lane::{Job, Level, with_level};
-    use crate::softmax::input::Plain;
+    use crate::softmax::input::{Input, Plain, Scale};
 
-    fn results<A: Element, const LOG: bool>(
+    fn results<A: Element, I: Input<A>, const LOG: bool>(
+        input: I,
         x: &[A],
         in_place: bool,
         len: usize,
@@ -402,34 +318,53 @@ mod tests {
     ) -> Vec<u64> {
         let mut out = if in_place { x.to_vec() } else { vec![A::one(); x.len()] };
         let x = (!in_place).then_some(x);
-        Rows::<_, _, LOG> { input: Plain, x, out: &mut out, len, far }.run_all(Job::new());
+        Rows::<_, _, LOG> { input, x, out: &mut out, len, far }.run_all(Job::new());
         out.into_iter().map(|y| y.to_f64().to_bits()).collect()
     }
 
-    fn check<A: Element, const LOG: bool>(len: usize) {
+    /// Some lanes are shifted, some have a NaN or an infinity, some one element that is all of the sum.
+    fn check<A: Element, I: Input<A>, const LOG: bool>(input: I, len: usize) {
         let x = |i: usize| A::from_f64((i * i % 1013) as f64 / 80.0 - 6.0);
-        let x: Vec<A> = (0..75 * len).map(x).collect();
-        let alone: Vec<u64> =
-            x.chunks(len).flat_map(|lane| results::<A, LOG>(lane, false, len, false)).collect();
-        for (in_place, far) in [(false, false), (false, true), (true, false), (true, true)] {
-            assert!(results::<A, LOG>(&x, in_place, len, far) == alone, "{len} {in_place} {far}");
+        let mut x: Vec<A> = (0..75 * len).map(x).collect();
+        for (i, lane) in x.chunks_exact_mut(len).enumerate() {
+            let odd = &mut lane[i * 7 % len];
+            match i % 11 {
+                3 => lane.iter_mut().for_each(|x| *x += A::from_f64(6000.0)),
+                5 => *odd = A::nan(),
+                6 => *odd = A::neg_infinity(),
+                7 => *odd = A::infinity(),
+                9 => *odd = A::from_f64(200.0),
+                _ => (),
+            }
         }
+        let alone = x.chunks(len).flat_map(|x| results::<A, I, LOG>(input, x, false, len, false));
+        let alone: Vec<u64> = alone.collect();
+        for (in_place, far) in [(false, false), (false, true), (true, false), (true, true)] {
+            for lanes in [1, 2, 75] {
+                let (x, alone) = (&x[..lanes * len], &alone[..lanes * len]);
+                let here = results::<A, I, LOG>(input, x, in_place, len, far);
+                assert!(here == alone, "{lanes} of {len}, in place {in_place}, far {far}");
+            }
+        }
+    }
+
+    fn check_all<A: Element>(len: usize) {
+        check::<A, _, false>(Plain, len);
+        check::<A, _, true>(Plain, len);
+        check::<A, _, false>(Scale::new(-0.7), len);
     }
 
     /// On every machine, whatever the size of the array.
     #[test]
-    fn lanes_have_the_same_bits_alone_together_near_and_far() {
+    fn lanes_have_the_same_bits_alone_together_in_place_near_and_far() {
         for level in Level::available() {
             with_level(level, || {
                 if !Job::new().is_fused() {
                     return;
                 }
-                for len in [1, 10, 64, 65, 100, 128, 200, 512, 1000, 4000] {
-                    check::<f32, false>(len);
-                    check::<f32, true>(len);
-                    let len = len.min(2000);
-                    check::<f64, false>(len);
-                    check::<f64, true>(len);
+                for len in [1, 10, 64, 65, 79, 80, 100, 128, 200, 512, 1000, 4000] {
+                    check_all::<f32>(len);
+                    check_all::<f64>(len.min(2000));
                 }
             });
         }
