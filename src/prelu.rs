@@ -61,7 +61,7 @@ impl<A: Element> Prelu<A> {
     /// A new array of `prelu(x)`, in the memory order of `x`.
     ///
     /// # Panics
-    /// If the axis is out of range, or its length is not the number of weights.
+    /// If there are several weights, and the axis is out of range or its length not their number.
     #[track_caller]
     pub fn map<D: Dimension>(&self, x: &ArrayRef<A, D>) -> Array<A, D> {
         self.check(x);
@@ -73,7 +73,7 @@ impl<A: Element> Prelu<A> {
     /// Overwrites every element with `prelu(x)`.
     ///
     /// # Panics
-    /// If the axis is out of range, or its length is not the number of weights.
+    /// If there are several weights, and the axis is out of range or its length not their number.
     #[track_caller]
     pub fn map_inplace<D: Dimension>(&self, x: &mut ArrayRef<A, D>) {
         self.check(x);
@@ -84,7 +84,7 @@ impl<A: Element> Prelu<A> {
                 for mut row in x.lanes_mut(self.axis) {
                     let row = row.as_slice_mut().expect("a lane of stride 1 is a slice");
                     for (x, &w) in row.iter_mut().zip(&weights) {
-                        *x = if *x > A::zero() { *x } else { *x * w };
+                        *x = one(*x, w);
                     }
                 }
             }
@@ -99,7 +99,7 @@ impl<A: Element> Prelu<A> {
     /// Writes `prelu(x)` into `out`; the layouts may differ.
     ///
     /// # Panics
-    /// If the axis is out of range, its length is not the number of weights, or the shapes differ.
+    /// If the shapes differ, or there are several weights, and the axis is out of range or its length not their number.
     #[track_caller]
     pub fn map_assign_into<D: Dimension>(&self, x: &ArrayRef<A, D>, out: &mut ArrayRef<A, D>) {
         self.check(x);
@@ -116,7 +116,7 @@ impl<A: Element> Prelu<A> {
                     let x = x.to_slice().expect("a lane of stride 1 is a slice");
                     let out = out.as_slice_mut().expect("a lane of stride 1 is a slice");
                     for ((out, &x), &w) in out.iter_mut().zip(x).zip(&weights) {
-                        *out = if x > A::zero() { x } else { x * w };
+                        *out = one(x, w);
                     }
                 }
             }
@@ -137,7 +137,7 @@ impl<A: Element> Prelu<A> {
     /// it does not depend on the layout.
     ///
     /// # Panics
-    /// If the axis is out of range, its length is not the number of weights, or the shapes differ.
+    /// If the shapes differ, or there are several weights, and the axis is out of range or its length not their number.
     #[track_caller]
     pub fn backward<D: Dimension>(
         &self,
@@ -201,6 +201,12 @@ impl<A: Element> Prelu<A> {
             x.shape()
         );
     }
+}
+
+/// With the zeros of [`LeakyRelu`]: of a negative slope they are positive.
+#[inline(always)]
+fn one<A: Element>(x: A, w: A) -> A {
+    if x > A::zero() { x } else { x * w + A::zero().copysign(x) }
 }
 
 /// The slope at or below 0; NaN has none.

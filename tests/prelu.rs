@@ -142,3 +142,20 @@ fn a_buffer_of_another_shape_panics_and_names_both() {
     let mut out = Array2::zeros((2, 3));
     Prelu::new(array![0.1f32, 0.2], Axis(1)).map_assign_into(&Array2::zeros((2, 2)), &mut out);
 }
+
+#[test]
+fn zeros_have_the_same_sign_in_every_layout() {
+    let x = array![[0.0f32, -0.0], [1.0, 0.0]];
+    for slope in [-0.5, 0.5] {
+        let prelu = Prelu::new(array![slope, slope], Axis(1));
+        let bits = |y: Array2<f32>| y.mapv(f32::to_bits);
+        let expected = bits(prelu.map(&x));
+        let fortran = x.t().as_standard_layout().into_owned().reversed_axes();
+        assert_eq!(bits(prelu.map(&fortran)), expected);
+        let mut out = fortran.clone();
+        prelu.map_inplace(&mut out);
+        assert_eq!(bits(out), expected);
+        let alone = Prelu::new(array![slope], Axis(1));
+        assert_eq!(bits(alone.map(&x)), expected);
+    }
+}

@@ -154,6 +154,15 @@ fn arrays_of_the_wrong_kind_are_errors_that_name_the_file() {
     let short = &data!("images.npy")[..1000];
     assert!(text(read_npy("images.npy", short)).contains("images.npy"));
     assert!(text(read_npy("x", data!("mlp-relu.safetensors"))).contains("npy"));
+    // A header that asks for more memory than there is.
+    let mut large = data!("images.npy").to_vec();
+    let at = large.windows(8).position(|word| word == b"(540, 64").unwrap();
+    let header = large.iter().position(|&byte| byte == b'\n').unwrap();
+    let shape = b"(1000000000000, 64), }";
+    large[at..at + shape.len()].copy_from_slice(shape);
+    large[at + shape.len()..header].fill(b' ');
+    let error = text(read_npy("images.npy", &large[..]));
+    assert!(error.contains("expected 64000000000000 elements, got a file of"), "{error}");
     let error = read_npy::<f32, Ix1>("images.npy", data!("images.npy")).unwrap_err();
     assert_eq!(error.to_string(), "images.npy: expected 1 dimensions, got 2");
 }

@@ -12,7 +12,7 @@ use crate::math::phi::{begin_gelu, finish_gelu, gelu, middle_gelu};
 ///
 /// | element | max error | max error of f′ | −∞ | +∞ | NaN |
 /// |---------|-----------|-----------------|----|----|-----|
-/// | f32     | 0.87 ULP | 0.51 ULP | −0 | +∞ | NaN |
+/// | f32     | 0.86 ULP | 0.51 ULP | −0 | +∞ | NaN |
 /// | f64     | 0.83 ULP | 1.26 ULP | −0 | +∞ | NaN |
 ///
 /// [Hendrycks and Gimpel, 2016](https://arxiv.org/abs/1606.08415)

@@ -94,8 +94,11 @@ struct Scratch<A> {
 }
 
 impl<'a, A: Element, B: Send, D: Dimension> Walk<'a, A, B, D> {
-    /// Calls `f` for every lane along `axis`, on several threads where the work is large.
+    /// Calls `f` for every lane along `axis`, if there are any, on several threads where the work is large.
     pub(crate) fn run(self, axis: Axis, cost: Cost, f: &(impl Fn(Strand<'_, A, B>) + Sync)) {
+        if self.stat.is_empty() {
+            return;
+        }
         self.merged(axis).shared(axis, cost, f);
     }
 

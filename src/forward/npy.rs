@@ -22,10 +22,21 @@ use super::ForwardError;
 /// damaged, too short or too long.
 pub fn read_npy<A: ReadableElement, D: Dimension>(
     name: &str,
-    reader: impl Read,
+    mut reader: impl Read,
 ) -> Result<Array<A, D>, ForwardError> {
     let tensor = name.to_owned();
-    Array::read_npy(reader).map_err(|error| match error {
+    let file = |message: String| ForwardError::File {
+        format: "npy",
+        message: format!("{name}: {message}"),
+    };
+    let mut bytes = Vec::new();
+    reader.read_to_end(&mut bytes).map_err(|error| file(error.to_string()))?;
+    // Memory for all elements is allocated before the first is read; each takes at least a byte of the file.
+    if let Some(elements) = elements(&bytes).filter(|&elements| elements > bytes.len()) {
+        let got = bytes.len();
+        return Err(file(format!("expected {elements} elements, got a file of {got} bytes")));
+    }
+    Array::read_npy(&bytes[..]).map_err(|error| match error {
         ReadNpyError::WrongNdim(expected, got) => {
             ForwardError::Rank { tensor, expected: expected.unwrap_or(got), got }
         }
@@ -34,6 +45,19 @@ pub fn read_npy<A: ReadableElement, D: Dimension>(
             expected: type_name::<A>().to_owned(),
             got: got.to_string(),
         },
-        error => ForwardError::File { format: "npy", message: format!("{name}: {error}") },
+        error => file(error.to_string()),
     })
+}
+
+/// The elements of the shape in the header, if it has one.
+fn elements(bytes: &[u8]) -> Option<usize> {
+    let header = bytes.get(10..)?;
+    let key = header.windows(7).position(|word| word == b"'shape'" || word == b"\"shape\"")?;
+    let shape = header[key..].split(|&byte| byte == b'(').nth(1)?;
+    let shape = shape.split(|&byte| byte == b')').next()?;
+    let lengths = core::str::from_utf8(shape).ok()?.split(',').map(str::trim);
+    let lengths = lengths.filter(|length| !length.is_empty());
+    lengths
+        .map(|length| length.parse().ok())
+        .try_fold(1usize, |product, length: Option<usize>| Some(product.saturating_mul(length?)))
 }

@@ -31,7 +31,7 @@ impl<A: Element, T: Into<Activation>> From<T> for Layer<A> {
     }
 }
 
-/// The kind of the layer with its parameters, as a network description names it.
+/// An activation or softmax as a network description names it; a linear layer with the numbers of its inputs and outputs.
 impl<A: Element> fmt::Display for Layer<A> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

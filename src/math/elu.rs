@@ -2,6 +2,7 @@
 
 use super::Pair;
 use super::exp::{exp_m1_pair, split, split_careful};
+use super::gate::FLOOR_WIDE;
 use super::wide::{Grade, wide};
 use crate::lane::{Half, Lane};
 
@@ -36,5 +37,5 @@ pub(crate) fn exp_m1_below_wide<W: Lane>(z: W) -> W {
 /// `eᶻ` for `z <= 0`, of `f32` values in `f64` lanes.
 #[inline(always)]
 pub(crate) fn exp_below_wide<W: Lane>(z: W) -> W {
-    wide(z.at_least(z.splat(-120.0)), Grade::Value).value()
+    wide(z.at_least(z.splat(FLOOR_WIDE)), Grade::Value).value()
 }

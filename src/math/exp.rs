@@ -125,8 +125,8 @@ pub(crate) fn terms<V: Lane>(x: V, low: Option<V>, offset: i32) -> Terms<V> {
     Terms { high, rest: (r * r).neg_mul_add(Q_SHORT.at(r), ln_low), scale }
 }
 
-/// `factor · (eˣ − 1)` for `x` in `[-40, 40]` with fewer steps than [`exp_m1_pair`], within 0.9 ULP where
-/// `factor` is a power of two and 1.5 ULP where it is not; keeps the sign of zero.
+/// `factor · (eˣ − 1)` for `x` in `[-40, 40]` and a power of two as `factor`, with fewer steps than [`exp_m1_pair`],
+/// within 0.9 ULP; keeps the sign of zero.
 #[inline(always)]
 pub(crate) fn exp_m1_short<V: Lane>(x: V, factor: V) -> V {
     let (high, ln_low, scale) = reduced(x, 0);

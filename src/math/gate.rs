@@ -12,6 +12,9 @@ const OFFSET: (i32, i32) = (40, 192);
 
 /// Below this (f32, f64) even `x · σ(x)` is zero.
 const FLOOR: (f64, f64) = (-112.0, -830.0);
+/// The same for `f32` values in `f64` lanes, where e^z is multiplied or divided by a parameter afterwards: e^-240 times the
+/// largest `f32`, or over the least, is 0 in `f32`.
+pub(crate) const FLOOR_WIDE: f64 = -240.0;
 /// Above this σ is 1.
 const TOP: (f64, f64) = (40.0, 60.0);
 
@@ -243,14 +246,14 @@ pub(crate) fn swish_finish<V: Lane>(x: V, beta: f64, half: Half<V>) -> V {
 /// The first steps of `x · σ(beta · x)` of `f32` values in `f64` lanes, for a positive `beta`.
 #[inline(always)]
 pub(crate) fn swish_wide_begin<W: Lane>(x: W, beta: f64) -> WideHalf<W> {
-    let x = x.at_least(x.splat(FLOOR.0 / beta));
+    let x = x.at_least(x.splat(FLOOR_WIDE / beta));
     wide_reduced(-(x * beta).at_most(x.splat(TOP.0)))
 }
 
 /// The rest after [`swish_wide_begin`].
 #[inline(always)]
 pub(crate) fn swish_wide_finish<W: Lane>(x: W, beta: f64, half: WideHalf<W>) -> W {
-    over_wide(x.at_least(x.splat(FLOOR.0 / beta)), half)
+    over_wide(x.at_least(x.splat(FLOOR_WIDE / beta)), half)
 }
 
 /// `σ(−|z|) = small · scale`, `σ(|z|) = large`, as pairs.

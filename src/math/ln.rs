@@ -5,6 +5,7 @@
 
 use super::Pair;
 use super::exp::split;
+use super::gate::FLOOR_WIDE;
 use super::poly::{Table, double};
 use super::wide::exp_wide;
 use crate::lane::{DoubleKernel, Half, Lane};
@@ -267,7 +268,7 @@ const LN_1P_BOTTOM: [f64; 4] = [1.0, 1.566216484885324, 0.6879343387899758, 0.07
 /// `ln(1 + eᶻ)` for `z <= 0`, of `f32` values in `f64` lanes.
 #[inline(always)]
 fn softplus_tail<W: Lane>(z: W) -> W {
-    let e = exp_wide(z.at_least(z.splat(FLOOR.0)));
+    let e = exp_wide(z.at_least(z.splat(FLOOR_WIDE)));
     e * double(e, &LN_1P_TOP) / double(e, &LN_1P_BOTTOM)
 }
 

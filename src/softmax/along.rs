@@ -26,6 +26,9 @@ fn walk<'a, A: Element, D: Dimension>(
     tile: Option<&'a dyn Columns<A>>,
     pairs: Option<Pairs<A>>,
 ) {
+    if out.is_empty() {
+        return;
+    }
     // A few lanes do not take longer than the walk.
     if let Some(tile) = tile
         && out.len() <= FEW

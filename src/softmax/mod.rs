@@ -83,8 +83,10 @@ use crate::lane::Job;
 /// softmax(x · scale / temperature)
 /// ```
 ///
-/// The product is carried exactly, so the bound of 2 ULP holds for the scaled softmax too. With a
-/// factor of 1 the bits are those of [`softmax`](crate::ActivationExt::softmax).
+/// The product is carried exactly, so the bound of 2 ULP holds for the scaled softmax too, as long as
+/// the factor is a normal number of the element type and no product is beyond its range: such a
+/// product is infinite, as that of `x * scale` is. With a factor of 1 the bits are those of
+/// [`softmax`](crate::ActivationExt::softmax).
 ///
 /// ```
 /// use ndarray::{Axis, array};
@@ -127,14 +129,14 @@ impl Softmax {
     /// ```
     ///
     /// # Panics
-    /// If the temperature is 0 or NaN.
+    /// If the temperature is 0 or NaN, or so small that the factor of all calls together is not finite.
     #[track_caller]
     pub fn temperature(self, temperature: f64) -> Self {
         assert!(
             temperature != 0.0 && !temperature.is_nan(),
             "the temperature must be a number other than 0, got {temperature}"
         );
-        Self { factor: self.factor / temperature, ..self }
+        Self { factor: finite(self.factor / temperature), ..self }
     }
 
     /// Multiplies the elements by `scale` first, as `1/√d` in attention.
@@ -147,11 +149,11 @@ impl Softmax {
     /// ```
     ///
     /// # Panics
-    /// If the scale is infinite or NaN.
+    /// If the scale, or the factor of all calls together, is infinite or NaN.
     #[track_caller]
     pub fn scale(self, scale: f64) -> Self {
         assert!(scale.is_finite(), "the scale must be finite, got {scale}");
-        Self { factor: self.factor * scale, ..self }
+        Self { factor: finite(self.factor * scale), ..self }
     }
 
     fn tile<A: Element>(self, elements: usize) -> SoftmaxColumns<A> {
@@ -231,6 +233,12 @@ impl Softmax {
             Some(A::softmax_columns(&self.tile(x.len()))),
         );
     }
+}
+
+#[track_caller]
+fn finite(factor: f64) -> f64 {
+    assert!(factor.is_finite(), "the factor of the elements must be finite, got {factor}");
+    factor
 }
 
 /// Elements of an array that lanes in place may count as part of: they are copied first, and near then.

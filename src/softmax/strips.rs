@@ -101,7 +101,7 @@ impl Way {
         (len, columns): (usize, usize),
     ) -> Option<Self> {
         let bytes = len * columns * size_of::<A>();
-        let work = (bytes as u64).saturating_mul((len as u64).pow(3));
+        let work = (bytes as u64).saturating_mul((len as u64).saturating_pow(3));
         // Those that are too narrow for two threads are not cut, others have been.
         let is_cut = || columns * size_of::<A>() >= 2 * NARROW || parallel::is_part();
         let largest = match near {

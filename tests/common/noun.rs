@@ -168,11 +168,16 @@ pub fn variants<A: Format>() -> Vec<Entry<A>> {
         ThresholdedRelu { alpha: 0.25 };
         Elu { alpha: 0.3125 };
         Elu { alpha: 2.0 };
+        Elu { alpha: 1.671875 };
+        Elu { alpha: 1000.0 };
+        Elu { alpha: 0.10009765625 };
         Celu { alpha: 2.0 };
         Celu { alpha: 0.75 };
         Swish { beta: 1.5 };
+        Swish { beta: 0.0078125 };
         Softplus { beta: 2.0 };
         Softplus { beta: 0.75 };
+        Softplus { beta: 0.0001220703125 };
         HardSigmoid { slope: 0.25, offset: 0.5 };
         SoftShrink { lambda: 2.0 };
         HardShrink { lambda: 0.0 };

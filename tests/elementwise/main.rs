@@ -7,6 +7,7 @@ mod common;
 mod accuracy;
 mod derivatives;
 mod layouts;
+mod parameters;
 mod peers_bugs;
 mod properties;
 mod reference;

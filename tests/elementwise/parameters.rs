@@ -1,0 +1,58 @@
+//! Parameters far from the usual ones.
+
+use ndarray_activations::{Element, Elementwise, Elu, LeakyRelu, Softplus, Swish};
+
+fn bits<A: Element>(x: A) -> u64 {
+    x.to_f64().to_bits()
+}
+
+/// Above 0 `elu` is `x` whatever alpha is, below it ends at `−alpha`.
+fn elu_has_the_signs_of_its_formula<A: Element>() {
+    let (inf, tiny) = (f64::INFINITY, if size_of::<A>() == 4 { 1e-45 } else { 5e-324 });
+    for alpha in [-1000.0, -1.5, -1.0, -0.1, 0.0, 0.1, 1.0, 1.5] {
+        let elu = Elu::new(alpha);
+        let at = |x: f64| elu.scalar(A::from_f64(x));
+        for x in [inf, 1e30, 2.0, 0.5, tiny] {
+            assert_eq!(bits(at(x)), bits(A::from_f64(x)), "alpha {alpha}, x {x}");
+        }
+        assert_eq!(at(-inf), A::from_f64(-alpha), "alpha {alpha}");
+        assert_eq!(at(0.0), A::zero());
+        for x in [-0.5, -3.0, -50.0] {
+            let (got, exact) = (at(x).to_f64(), f64::from(alpha as f32) * x.exp_m1());
+            assert!((got - exact).abs() <= 1e-6 * exact.abs(), "alpha {alpha}, x {x}: {got}");
+        }
+        assert!(at(f64::NAN).is_nan());
+    }
+}
+
+#[test]
+fn elu_of_any_alpha_has_the_signs_of_its_formula() {
+    elu_has_the_signs_of_its_formula::<f32>();
+    elu_has_the_signs_of_its_formula::<f64>();
+}
+
+/// Where the exponential is multiplied or divided by a parameter, it must be cut later.
+#[test]
+fn tails_end_in_zero_for_any_parameter_of_f32() {
+    let inf = f32::INFINITY;
+    for beta in [1e-45, 1e-38, 1e-30, 1e-3, 0.01, 0.03, 1.0, 1e10, 1e38] {
+        assert_eq!(bits(Swish::new(beta).scalar(-inf)), bits(-0.0f32), "swish, beta {beta}");
+        assert_eq!(bits(Softplus::new(beta).scalar(-inf)), bits(0.0f32), "softplus, beta {beta}");
+        assert_eq!(Swish::new(beta).scalar(inf), inf);
+        assert_eq!(Softplus::new(beta).scalar(inf), inf);
+    }
+    for alpha in [1e-38, 1.0, 1e7, 1e20, 1e38] {
+        let slopes = Elu::new(alpha).gradient(&ndarray::array![-inf, -1e30]);
+        assert_eq!(slopes, ndarray::array![0.0, 0.0], "alpha {alpha}");
+    }
+    // −150 · 2^100 σ(−150).
+    let got = Swish::new(2f64.powi(-100)).scalar(-150.0 * 2f32.powi(100));
+    assert!((got / -1.3643272e-33 - 1.0).abs() < 2e-7, "{got}");
+}
+
+#[test]
+fn a_zero_times_a_negative_slope_is_positive() {
+    for x in [0.0f32, -0.0] {
+        assert_eq!(bits(LeakyRelu::new(-0.5).scalar(x)), 0);
+    }
+}
