@@ -246,11 +246,21 @@ pub(super) fn long_total<S: Simd, A: Element, I: Input<A>, const MODE: u8, const
             } else {
                 let vectors = xs.chunks_exact(width).zip(aheads.chunks_exact(width));
                 for ((x, ahead), out) in vectors.zip(outs.chunks_exact_mut(width)) {
-                    beside(A::Lanes::<S>::load(simd, ahead));
+                    let has_room = const { A::Lanes::<S>::HAS_ROOM };
+                    if has_room {
+                        beside(A::Lanes::<S>::load(simd, ahead));
+                    }
                     let x = A::Lanes::<S>::load(simd, if IN_PLACE { &*out } else { x });
                     let e = term::<S, A, I, MODE>(simd, input, x, top, origin);
-                    e.high.store(out);
-                    accumulator.add(e);
+                    if has_room {
+                        e.high.store(out);
+                        accumulator.add(e);
+                    } else {
+                        // In this order `f64` takes 5 to 10 % less time with AVX2: less is put on the stack.
+                        accumulator.add(e);
+                        e.high.store(out);
+                        beside(A::Lanes::<S>::load(simd, ahead));
+                    }
                 }
             }
         } else if const { MODE == mode::ADD && I::PLAIN && is_halved::<A::Lanes<S>>() }
