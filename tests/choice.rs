@@ -243,6 +243,8 @@ fn bad_parameters_are_errors_that_say_what_is_wrong() {
         ("relu(0.1)", "1 parameters are too many: relu takes no parameters"),
         ("leaky_relu(0.1, 0.2)", "2 parameters are too many: leaky_relu takes negative_slope"),
         ("hard_tanh(0, min=1)", "hard_tanh: min is given twice"),
+        ("softplus(threshold=20, threshold=30)", "softplus: threshold is given twice"),
+        ("softplus(threshold=x)", "softplus: threshold must be a number, got \"x\""),
         ("leaky_relu(steep)", "leaky_relu: negative_slope must be a number, got \"steep\""),
         ("leaky_relu(nan)", "LeakyRelu { negative_slope: NaN }: a parameter is NaN"),
         ("relu(approximate='tanh')", "unknown parameter \"approximate\": relu takes no parameters"),

@@ -277,7 +277,9 @@ pub trait Spec: Elementwise + Default + PartialEq + core::fmt::Debug + 'static {
     /// Other names that configurations use, in lower case without `_`, `-` and spaces.
     const ALIASES: &'static [&'static str];
 
-    /// Whether the parameters make sense.
+    /// Whether the parameters make sense. One that does may still be out of reach of the element
+    /// type: where it rounds to 0 or to infinity, or where its product with an element or a quotient
+    /// of them does, results may be NaN or infinite.
     ///
     /// # Errors
     /// A phrase that says what they must be.

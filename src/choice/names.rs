@@ -163,7 +163,7 @@ impl Activation {
     fn set(&mut self, values: &[(Option<String>, &str)]) -> Result<(), Reason> {
         let of = *self;
         let mut parameters = self.parameters_mut();
-        let mut given = vec![false; parameters.len()];
+        let (mut given, mut ignored) = (vec![false; parameters.len()], None);
         for (position, (key, value)) in values.iter().enumerate() {
             let index = match key {
                 None if position < parameters.len() => position,
@@ -173,7 +173,13 @@ impl Activation {
                         .iter()
                         .find(|(name, theirs, _)| *name == of.name() && theirs == key);
                     let ours = match dialect {
-                        Some((_, _, None)) => continue,
+                        Some((_, name, None)) => {
+                            if core::mem::replace(&mut ignored, Some(*name)) == Some(*name) {
+                                return Err(Reason::Twice { of, name });
+                            }
+                            number(of, name, value)?;
+                            continue;
+                        }
                         Some((_, _, Some(ours))) => fold(ours),
                         None => key.clone(),
                     };
@@ -187,14 +193,14 @@ impl Activation {
             if core::mem::replace(&mut given[index], true) {
                 return Err(Reason::Twice { of, name });
             }
-            *parameters[index].1 = value.parse().map_err(|_| Reason::NoNumber {
-                of,
-                name,
-                value: (*value).to_owned(),
-            })?;
+            *parameters[index].1 = number(of, name, value)?;
         }
         Ok(())
     }
+}
+
+fn number(of: Activation, name: &'static str, value: &str) -> Result<f64, Reason> {
+    value.parse().map_err(|_| Reason::NoNumber { of, name, value: value.to_owned() })
 }
 
 /// A name as it is compared: in lower case, without separators.

@@ -16,7 +16,9 @@
 //! on finite input.
 //!
 //! Losses are computed and added in double precision with compensated sums, in the order of the
-//! elements, and rounded once at the end. Results are the same bits for every memory layout.
+//! elements, and rounded once at the end. Gradients are made of probabilities in the element type,
+//! so an error is one of the probability, also where the gradient is a small difference of two.
+//! Results are the same bits for every memory layout.
 
 mod binary;
 mod classes;
