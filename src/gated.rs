@@ -63,7 +63,7 @@ pub fn gated<A: Element, D: Dimension>(
 }
 
 /// The gradient of a loss with respect to `x`, given `dy`, its gradient with respect to
-/// [`gated`]`(x, axis, gate)`: `dy · gate(b)` in the first half, `dy · a · gate'(b)` in the second.
+/// [`gated`]`(x, axis, gate)`: `dy · gate(b)` in the first half, `dy · gate'(b) · a` in the second.
 ///
 /// ```
 /// use ndarray::{Axis, array};
@@ -89,8 +89,9 @@ pub fn gated_backward<A: Element, D: Dimension>(
     da.assign(dy);
     gate.gate_inplace(&b, &mut da);
     db.assign(dy);
-    Identity.gate_inplace(&a, &mut db);
+    // A shut gate first, so that nothing overflows that is multiplied by it.
     gate.backward_inplace(&b, &mut db);
+    Identity.gate_inplace(&a, &mut db);
     dx
 }
 

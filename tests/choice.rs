@@ -245,6 +245,8 @@ fn bad_parameters_are_errors_that_say_what_is_wrong() {
         ("hard_tanh(0, min=1)", "hard_tanh: min is given twice"),
         ("softplus(threshold=20, threshold=30)", "softplus: threshold is given twice"),
         ("softplus(threshold=x)", "softplus: threshold must be a number, got \"x\""),
+        ("hard('sigmoid')", "unknown activation \"hard\""),
+        ("leaky_relu('0.1')", "leaky_relu: negative_slope must be a number, got \"'0.1'\""),
         ("leaky_relu(steep)", "leaky_relu: negative_slope must be a number, got \"steep\""),
         ("leaky_relu(nan)", "LeakyRelu { negative_slope: NaN }: a parameter is NaN"),
         ("relu(approximate='tanh')", "unknown parameter \"approximate\": relu takes no parameters"),

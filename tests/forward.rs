@@ -369,6 +369,10 @@ fn a_description_makes_a_network() {
     assert_eq!(net.to_string(), by_hand.to_string());
     let x = noise(4, 6, 2);
     assert_bits(&net.forward(&x).unwrap(), &by_hand.forward(&x).unwrap(), text);
+    let torch = "nn.Linear, nn.Hardtanh(-2, 2), torch.nn.Linear(), LeakyReLU(0.1), linear(), \
+                 nn.Softmax(dim=1)";
+    let net = Sequential::<f32>::from_description(torch, &weights).unwrap();
+    assert_eq!(net.to_string(), by_hand.to_string());
 }
 
 #[test]
@@ -388,6 +392,8 @@ fn a_bad_description_is_an_error_that_names_the_layer() {
         "1.weight: expected a tensor of this name, but there are only \
          0.bias, 0.weight, 2.bias, 2.weight"
     );
+    assert!(error("nn.Linear(6, 5)").ends_with("linear takes no parameters but its tensors"));
+    assert!(error("softmax(dim=0)").ends_with("softmax takes no parameters: it is of rows"));
     for text in ["linear,relu", "linear,,linear", "", "linear,linear", "relu("] {
         let lines = Sequential::<f32>::from_description(text, &weights)
             .map_or_else(|error| error.to_string().lines().count(), |_| 1);

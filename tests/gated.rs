@@ -94,6 +94,17 @@ fn gradients_agree_with_differences() {
     gradient_agrees_with_differences(Identity);
 }
 
+/// What a gate closes may be large: the product with it comes first.
+#[test]
+fn gradients_of_large_halves_are_finite_behind_a_shut_gate() {
+    let dx = gated_backward(&array![1e30f32, -1.0], &array![1e30], Axis(0), Relu);
+    assert_eq!(dx, array![0.0, 0.0]);
+    let dx = gated_backward(&array![1e200f64, -1.0], &array![1e200], Axis(0), Relu);
+    assert_eq!(dx, array![0.0, 0.0]);
+    let dx = gated_backward(&array![1e20f32, -50.0], &array![1e20], Axis(0), Sigmoid);
+    assert!((dx[1] / 1.928_75e18 - 1.0).abs() < 1e-6, "{dx}");
+}
+
 #[test]
 fn the_result_has_the_memory_order_of_the_input() {
     let x = sample::<f32>((4, 6, 8));

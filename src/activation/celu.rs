@@ -72,7 +72,9 @@ impl Elementwise for Celu {
     #[inline(always)]
     fn finish<V: Lane>(self, x: V, half: Half<V>) -> V {
         let below = elu::exp_m1_below(half, Pair::exact(x.splat(self.alpha)));
-        (below + x.at_least(x.splat(0.0))).copysign(x)
+        let y = (below + x.at_least(x.splat(0.0))).copysign(x);
+        // The quotient of such x may be subnormal, and the function is x.
+        V::select(x.abs().lt(x.splat(1e-17 * self.alpha)), x, y)
     }
 
     #[inline(always)]

@@ -129,6 +129,7 @@ impl FromStr for Activation {
         };
         let mut values = Vec::new();
         let mut key = fold(strip_prefix(name));
+        let is_gelu = key == "gelu";
         for argument in arguments.split(',').filter(|_| !arguments.is_empty()) {
             let (parameter, value) = match argument.split_once('=') {
                 None => (None, argument.trim()),
@@ -141,8 +142,8 @@ impl FromStr for Activation {
                 // PyTorch prints it beside the parameters.
                 Some("inplace") if is_flag(value) => {}
                 // The variant is a name of its own here: gelu with approximate='tanh' is gelu_tanh.
-                Some("approximate") => key.push_str(variant(value)),
-                None if unquoted(value).is_some() => key.push_str(variant(value)),
+                Some("approximate") if is_gelu => key.push_str(variant(value)),
+                None if is_gelu && unquoted(value).is_some() => key.push_str(variant(value)),
                 _ => values.push((parameter, value)),
             }
         }
@@ -174,7 +175,7 @@ impl Activation {
                         .find(|(name, theirs, _)| *name == of.name() && theirs == key);
                     let ours = match dialect {
                         Some((_, name, None)) => {
-                            if core::mem::replace(&mut ignored, Some(*name)) == Some(*name) {
+                            if ignored.replace(*name) == Some(*name) {
                                 return Err(Reason::Twice { of, name });
                             }
                             number(of, name, value)?;
@@ -211,6 +212,7 @@ fn fold(name: &str) -> String {
         .collect()
 }
 
+/// A name without the modules of PyTorch before it.
 fn strip_prefix(name: &str) -> &str {
     PREFIXES.iter().find_map(|prefix| name.strip_prefix(prefix)).unwrap_or(name)
 }

@@ -8,7 +8,7 @@ impl<A: Element> Sequential<A> {
     /// separated by commas. `linear` is the dense layer whose tensors are named by its position in
     /// the list, as `torch.nn.Sequential` counts: here `0.weight`, `0.bias`, `2.weight` and so on;
     /// `softmax` is that of every row; anything else is the name of an [`Activation`], with its
-    /// parameters in parentheses.
+    /// parameters in parentheses. Names may be those of PyTorch's modules: `nn.Linear`, `nn.ReLU()`.
     ///
     /// ```
     /// use ndarray::array;
@@ -30,19 +30,37 @@ impl<A: Element> Sequential<A> {
     pub fn from_description(description: &str, weights: &Weights) -> Result<Self, ForwardError> {
         let mut net = Self::new();
         for (index, name) in split(description).into_iter().enumerate() {
-            let layer = match name.to_ascii_lowercase().as_str() {
-                "linear" => Layer::Linear(weights.linear(&index.to_string())?),
-                "softmax" => Layer::Softmax,
-                _ => Layer::Activation(name.parse::<Activation>().map_err(|error| {
-                    let (got, message) = (name.to_owned(), error.to_string());
-                    ForwardError::Description { layer: index, got, message }
-                })?),
+            let refused = |message: String| {
+                let got = name.to_owned();
+                ForwardError::Description { layer: index, got, message }
+            };
+            let (kind, parameters) = name.split_once('(').unwrap_or((name, ")"));
+            let layer = match (plain(kind).as_str(), plain(parameters).as_str()) {
+                ("linear", ")") => Layer::Linear(weights.linear(&index.to_string())?),
+                ("linear", _) => {
+                    return Err(refused("linear takes no parameters but its tensors".to_owned()));
+                }
+                ("softmax", ")" | "dim=1)") => Layer::Softmax,
+                ("softmax", _) => {
+                    return Err(refused("softmax takes no parameters: it is of rows".to_owned()));
+                }
+                _ => Layer::Activation(
+                    name.parse::<Activation>().map_err(|error| refused(error.to_string()))?,
+                ),
             };
             net = net.push(layer);
         }
         net.check()?;
         Ok(net)
     }
+}
+
+/// In lower case without separators and the modules of PyTorch.
+fn plain(name: &str) -> String {
+    let letters = name.chars().filter(|c| !matches!(c, '_' | '-') && !c.is_whitespace());
+    let folded: String = letters.flat_map(char::to_lowercase).collect();
+    let strip = |name: &str, module: &str| name.strip_prefix(module).unwrap_or(name).to_owned();
+    ["torch.", "nn.", "functional.", "f."].iter().fold(folded, |name, module| strip(&name, module))
 }
 
 /// The parts between commas that stand outside of parentheses, without spaces around them.

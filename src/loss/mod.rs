@@ -13,7 +13,7 @@
 //! `value_and_gradient` (with respect to the logits or predictions) and `each`, the losses before
 //! they are reduced. The conventions are PyTorch's, with one exception: where PyTorch divides 0 by
 //! 0, as for a batch without labels or with ignored ones only, the mean is 0. No loss is ever NaN
-//! on finite input.
+//! on finite input, if the weights and their sums are normal numbers or 0.
 //!
 //! Losses are computed and added in double precision with compensated sums, in the order of the
 //! elements, and rounded once at the end. Gradients are made of probabilities in the element type,

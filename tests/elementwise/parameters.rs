@@ -1,6 +1,6 @@
 //! Parameters far from the usual ones.
 
-use ndarray_activations::{Element, Elementwise, Elu, LeakyRelu, Softplus, Swish};
+use ndarray_activations::{Celu, Element, Elementwise, Elu, LeakyRelu, Softplus, Swish};
 
 fn bits<A: Element>(x: A) -> u64 {
     x.to_f64().to_bits()
@@ -48,6 +48,18 @@ fn tails_end_in_zero_for_any_parameter_of_f32() {
     // −150 · 2^100 σ(−150).
     let got = Swish::new(2f64.powi(-100)).scalar(-150.0 * 2f32.powi(100));
     assert!((got / -1.3643272e-33 - 1.0).abs() < 2e-7, "{got}");
+}
+
+/// The quotient with alpha is subnormal, and the function the element itself.
+#[test]
+fn celu_next_to_zero_is_its_argument() {
+    for alpha in [0.5, 1.0, 4.0, 10.0, 1000.0, 1e30] {
+        for x in [2.3e-308, 1e-323, 5e-324, 1e-300, 0.0] {
+            for x in [x, -x] {
+                assert_eq!(bits(Celu::new(alpha).scalar(x)), bits(x), "alpha {alpha}, x {x}");
+            }
+        }
+    }
 }
 
 #[test]
