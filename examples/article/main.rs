@@ -149,7 +149,9 @@ fn xor() {
             best = best.max(output.iter().zip(&targets).filter(|(y, t)| y == t).count());
         }
     }
-    println!("By Rosenblatt's rule a perceptron has {best} of 4 right at best in 1000 rounds; no line has more than 3.");
+    println!(
+        "By Rosenblatt's rule a perceptron has {best} of 4 right at best in 1000 rounds; no line has more than 3."
+    );
 
     // Two layers: tanh, then sigmoid, on the cross-entropy.
     let mut random = StdRng::seed_from_u64(1);
