@@ -90,7 +90,7 @@ fn few<A: Element>(c: &mut Criterion) {
     }
 }
 
-/// Columns in place, each time from the same elements.
+/// Columns and rows in place, each time from the same elements.
 fn in_place<A: Element>(c: &mut Criterion) {
     let mut rng = StdRng::seed_from_u64(4);
     for (rows, columns) in [(65536, 10), (4096, 1000), (512, 256), (3, 100_000), (1, 1 << 20)] {

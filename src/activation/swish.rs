@@ -15,8 +15,9 @@ use crate::math::gate;
 /// | f64     | 0.83 ULP  | 1.21 ULP       | −0 | +∞ | NaN |
 ///
 /// With `beta` = 1 this is [`Silu`](crate::Silu), which is faster; large `beta` tends to ReLU. The bounds are those of the
-/// default; `beta` is rounded once to the element type. Next to 0 it is out of reach of some elements: 0 gives NaN at ±∞, in `f64`
-/// with what is below 1e-250 also beyond 1e250, and one below 1e-35 a small number at −∞.
+/// default; `beta` is rounded once to the element type. Next to 0 it is out of reach of some elements:
+/// 0 gives NaN at ±∞; in `f64` it and what is below 1e-248 do beyond 1e250, and one of 1e-34 or less ends in a small number
+/// at −∞.
 ///
 /// [Ramachandran et al., 2017](https://arxiv.org/abs/1710.05941)
 #[doc(alias = "silu")]

@@ -237,7 +237,7 @@ fn shifted_in_place<S: Simd, A: Element, I: Input<A>>(
     rare_total::<S, A, I, { mode::STORE }>(simd, input, &copy, copy.len(), lane, peaks).0
 }
 
-/// Of lanes that are not shifted.
+/// Of lanes that are not shifted, or of any input that is a product.
 #[inline(always)]
 fn add_near<S: Simd, A: Element, I: Input<A>, const MODE: u8, const IN_PLACE: bool>(
     simd: S,
