@@ -130,6 +130,10 @@ macro_rules! choice {
         /// another library has other defaults under the same name (the slope of `leaky_relu` and
         /// of `hard_sigmoid` in Keras 2 and ONNX), give the parameter: `HardSigmoid(alpha=0.2)`.
         ///
+        /// What is not element-wise has a place of its own, which the error names: softmax, gated units, PReLU. Not in this
+        /// crate are Keras' `exponential`, `sparse_plus` and `sparse_sigmoid`, and `gelu_10`, `laplace` and `xielu` of Hugging
+        /// Face.
+        ///
         /// With the feature `serde` it is the same text in configuration files.
         #[non_exhaustive]
         #[derive(Clone, Copy, Debug, PartialEq, Default)]
@@ -229,6 +233,20 @@ impl IntoIterator for All {
     fn into_iter(self) -> Self::IntoIter {
         let all: &'static [Activation] = core::ops::Deref::deref(&Activation::ALL);
         all.iter()
+    }
+}
+
+impl IntoIterator for &All {
+    type Item = &'static Activation;
+    type IntoIter = core::slice::Iter<'static, Activation>;
+    fn into_iter(self) -> Self::IntoIter {
+        (*self).into_iter()
+    }
+}
+
+impl From<&Activation> for Activation {
+    fn from(op: &Activation) -> Self {
+        *op
     }
 }
 

@@ -46,7 +46,18 @@ pub trait Mask: Copy + BitAnd<Output = Self> + BitOr<Output = Self> + Not<Output
 ///
 /// Every operation works on each lane by itself and is exactly rounded as IEEE 754 asks, so a
 /// formula gives the same bits on every SIMD level. Constants are plain `f64` numbers and are
-/// rounded to the element type: `x * 0.5 + 1.0`.
+/// rounded to the element type. They stand on the right of an operator; elsewhere they are made vectors first:
+///
+/// ```
+/// use ndarray_activations::{Lane, math};
+/// fn silu<V: Lane>(x: V) -> V {
+///     x / (math::exp(-x) + 1.0)
+/// }
+/// fn relu_up_to_one<V: Lane>(x: V) -> V {
+///     let (zero, one) = (x.splat(0.0), x.splat(1.0));
+///     V::select(x.gt(zero), x.at_most(one), zero)
+/// }
+/// ```
 pub trait Lane:
     Copy
     + sealed::Sealed
@@ -75,7 +86,7 @@ pub trait Lane:
     #[doc(hidden)]
     const IS_FUSED: bool;
 
-    /// A vector with `value` in every lane.
+    /// A vector with `value` in every lane; of `self` only the type counts.
     fn splat(self, value: f64) -> Self;
     /// A vector of a constant that is given for each element type by itself.
     fn constant(self, single: f32, double: f64) -> Self;

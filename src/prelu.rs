@@ -1,6 +1,6 @@
 //! Leaky ReLU with a learnt slope for each channel.
 
-use ndarray::{Array, Array1, ArrayRef, ArrayView1, Axis, Dimension};
+use ndarray::{Array, Array1, ArrayRef, ArrayView1, Axis, Dimension, Zip};
 
 use crate::activation::{Elementwise, LeakyRelu};
 use crate::apply;
@@ -14,7 +14,8 @@ use crate::element::Element;
 /// ∂prelu/∂w_c = Σ over the channel of xᵢ for xᵢ ≤ 0
 /// ```
 ///
-/// One weight alone is shared by all channels. Results are exactly rounded: ½ ULP. NaN stays NaN.
+/// One weight alone is shared by all channels. Results are exactly rounded: ½ ULP. NaN stays NaN; −∞ becomes NaN where the
+/// weight is 0, and +∞ where it is below.
 ///
 /// ```
 /// use ndarray::{Axis, array};
@@ -78,7 +79,7 @@ impl<A: Element> Prelu<A> {
     pub fn map_inplace<D: Dimension>(&self, x: &mut ArrayRef<A, D>) {
         self.check(x);
         match self.shared() {
-            Some(op) => op.map_inplace(x),
+            Some(w) => update_channel(w, x),
             None if is_unit(x, self.axis) => {
                 let weights = self.weights.as_standard_layout();
                 for mut row in x.lanes_mut(self.axis) {
@@ -90,7 +91,7 @@ impl<A: Element> Prelu<A> {
             }
             None => {
                 for (mut x, &w) in x.axis_chunks_iter_mut(self.axis, 1).zip(&self.weights) {
-                    leaky(w).map_inplace(&mut x);
+                    update_channel(w, &mut x);
                 }
             }
         }
@@ -109,7 +110,7 @@ impl<A: Element> Prelu<A> {
 
     fn assign<D: Dimension>(&self, x: &ArrayRef<A, D>, out: &mut ArrayRef<A, D>) {
         match self.shared() {
-            Some(op) => op.map_assign_into(x, out),
+            Some(w) => assign_channel(w, x, out),
             None if is_unit(x, self.axis) && is_unit(out, self.axis) => {
                 let weights = self.weights.as_standard_layout();
                 for (x, mut out) in x.lanes(self.axis).into_iter().zip(out.lanes_mut(self.axis)) {
@@ -124,7 +125,7 @@ impl<A: Element> Prelu<A> {
                 let channels =
                     x.axis_chunks_iter(self.axis, 1).zip(out.axis_chunks_iter_mut(self.axis, 1));
                 for ((x, mut out), &w) in channels.zip(&self.weights) {
-                    leaky(w).map_assign_into(&x, &mut out);
+                    assign_channel(w, &x, &mut out);
                 }
             }
         }
@@ -156,9 +157,9 @@ impl<A: Element> Prelu<A> {
             *sum += dy.to_f64() * x.to_f64();
         };
         match self.shared() {
-            Some(op) => {
+            Some(w) => {
                 x.iter().zip(dy).for_each(|(&x, &dy)| add(&mut dw[0], x, dy));
-                op.backward_inplace(x, &mut dx);
+                leaky(w).backward_inplace(x, &mut dx);
             }
             None if is_unit(x, self.axis) && is_unit(&dx, self.axis) => {
                 let weights = self.weights.as_standard_layout();
@@ -181,9 +182,9 @@ impl<A: Element> Prelu<A> {
         (dx, dw.into_iter().map(A::from_f64).collect())
     }
 
-    /// The function of all channels, where they share one weight.
-    fn shared(&self) -> Option<LeakyRelu> {
-        (self.weights.len() == 1).then(|| leaky(self.weights[0]))
+    /// The weight of all channels, where they share one.
+    fn shared(&self) -> Option<A> {
+        (self.weights.len() == 1).then(|| self.weights[0])
     }
 
     #[track_caller]
@@ -207,6 +208,25 @@ impl<A: Element> Prelu<A> {
 #[inline(always)]
 fn one<A: Element>(x: A, w: A) -> A {
     if x > A::zero() { x } else { x * w + A::zero().copysign(x) }
+}
+
+/// One channel.
+fn assign_channel<A: Element, D: Dimension>(w: A, x: &ArrayRef<A, D>, out: &mut ArrayRef<A, D>) {
+    if w.is_finite() {
+        leaky(w).map_assign_into(x, out);
+    } else {
+        // It multiplies 0 by the slope above 0.
+        Zip::from(out).and(x).for_each(|out, &x| *out = one(x, w));
+    }
+}
+
+/// The same, overwriting it.
+fn update_channel<A: Element, D: Dimension>(w: A, x: &mut ArrayRef<A, D>) {
+    if w.is_finite() {
+        leaky(w).map_inplace(x);
+    } else {
+        x.mapv_inplace(|x| one(x, w));
+    }
 }
 
 /// The slope at or below 0; NaN has none.

@@ -49,6 +49,16 @@ fn all_lists_every_activation_once_and_the_default_is_identity() {
 }
 
 #[test]
+fn references_to_activations_convert_and_all_can_be_borrowed() {
+    let mut count = 0;
+    for op in &Activation::ALL {
+        assert_eq!(Activation::from(op), *op);
+        count += 1;
+    }
+    assert_eq!(count, Activation::ALL.len());
+}
+
+#[test]
 fn parameters_survive_to_the_last_bit() {
     for value in [0.1, 1.0 / 3.0, 1e-310, 5e300, -0.0, -1e-7, 123_456_789.125] {
         let op = Activation::Threshold { threshold: value, value: -value };
@@ -107,6 +117,12 @@ fn pytorch_names_are_read() {
         ("Hardsigmoid", HardSigmoid::default().into()),
         ("Hardswish", Activation::HardSwish),
         ("Identity()", Activation::Identity),
+        // By position, with what changes nothing here.
+        ("nn.ReLU(True)", Activation::Relu),
+        ("LeakyReLU(0.2, True)", LeakyRelu::new(0.2).into()),
+        ("Hardtanh(-2, 2, False)", Activation::HardTanh { min: -2.0, max: 2.0 }),
+        ("Threshold(0.1, 20, True)", Activation::Threshold { threshold: 0.1, value: 20.0 }),
+        ("Softplus(2, 20)", Softplus::new(2.0).into()),
     ] {
         assert_eq!(parse(text), expected, "{text}");
     }
@@ -143,6 +159,7 @@ fn keras_names_are_read() {
         ("tanh_shrink", "tanh_shrink"),
         ("threshold", "threshold"),
         ("ThresholdedReLU(theta=2)", "thresholded_relu(alpha=2.0)"),
+        ("threshold(threshold=0.1, default_value=20)", "threshold(threshold=0.1, value=20.0)"),
         ("LeakyReLU(alpha=0.3)", "leaky_relu(negative_slope=0.3)"),
     ] {
         assert_eq!(parse(text).to_string(), expected, "{text}");
@@ -238,9 +255,17 @@ fn bad_parameters_are_errors_that_say_what_is_wrong() {
     for (text, says) in [
         (
             "leaky_relu(slope_of_hill=1)",
-            "unknown parameter \"slopeofhill\": leaky_relu takes negative_slope",
+            "unknown parameter \"slope_of_hill\": leaky_relu takes negative_slope",
         ),
-        ("relu(0.1)", "1 parameters are too many: relu takes no parameters"),
+        ("relu(0.1)", "1 parameter is too many: relu takes no parameters"),
+        ("relu(True, 1)", "2 parameters are too many: relu takes no parameters"),
+        ("nn.GELU(True)", "1 parameter is too many: gelu takes no parameters"),
+        ("softplus(1, 20, 3)", "3 parameters are too many: softplus takes beta"),
+        ("softplus(1, x)", "2 parameters are too many: softplus takes beta"),
+        ("elu(True)", "elu: alpha must be a number, got \"True\""),
+        ("nn.GLU(dim=-1)", "unknown activation \"nn.GLU\"; it is of two halves: the function glu"),
+        ("log-softmax", "it is of all elements along an axis: x.log_softmax(Axis(1))"),
+        ("PReLU", "its slopes are weights: the type Prelu"),
         ("leaky_relu(0.1, 0.2)", "2 parameters are too many: leaky_relu takes negative_slope"),
         ("hard_tanh(0, min=1)", "hard_tanh: min is given twice"),
         ("softplus(threshold=20, threshold=30)", "softplus: threshold is given twice"),

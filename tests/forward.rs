@@ -373,6 +373,27 @@ fn a_description_makes_a_network() {
                  nn.Softmax(dim=1)";
     let net = Sequential::<f32>::from_description(torch, &weights).unwrap();
     assert_eq!(net.to_string(), by_hand.to_string());
+    let written = "nn.Linear(6, 5), hard_tanh(-2, 2), Linear(in_features=5, out_features=4, bias=True), \
+                   leaky_relu(0.1), linear(4 -> 3), softmax(-1)";
+    let net = Sequential::<f32>::from_description(written, &weights).unwrap();
+    assert_eq!(net.to_string(), by_hand.to_string());
+    let read_back = Sequential::<f32>::from_description(&net.to_string(), &weights).unwrap();
+    assert_eq!(read_back.to_string(), by_hand.to_string());
+}
+
+#[test]
+fn a_missing_tensor_among_many_names_those_that_are_alike() {
+    let mut weights = Weights::new();
+    for layer in 0..40 {
+        weights.insert(format!("encoder.{layer}.weight"), &array![[1.0f32]]);
+        weights.insert(format!("encoder.{layer}.bias"), &array![1.0f32]);
+    }
+    let error = weights.linear::<f32>("encoders.7").unwrap_err().to_string();
+    assert!(
+        error.contains("encoder.7.weight") && error.contains("of the 80 that there are"),
+        "{error}"
+    );
+    assert!(error.len() < 400, "{error}");
 }
 
 #[test]
@@ -392,8 +413,17 @@ fn a_bad_description_is_an_error_that_names_the_layer() {
         "1.weight: expected a tensor of this name, but there are only \
          0.bias, 0.weight, 2.bias, 2.weight"
     );
-    assert!(error("nn.Linear(6, 5)").ends_with("linear takes no parameters but its tensors"));
-    assert!(error("softmax(dim=0)").ends_with("softmax takes no parameters: it is of rows"));
+    for (text, says) in [
+        ("nn.Linear(6)", "linear takes its two widths or nothing"),
+        ("linear(6, 5, 4)", "linear takes its two widths or nothing"),
+        ("linear(6, 5", "linear takes its two widths or nothing"),
+        ("nn.Linear(5, 6)", "expected 5 inputs and 6 outputs, but 0.weight is [5, 6]"),
+        ("linear, softmax(0)", "softmax is of rows: dim=1, dim=-1 or nothing"),
+        ("linear, nn.Softmax(dim=-2)", "softmax is of rows: dim=1, dim=-1 or nothing"),
+        ("linear, relu,", "\"\": expected the name of a layer"),
+    ] {
+        assert!(error(text).ends_with(says), "{text}: {}", error(text));
+    }
     for text in ["linear,relu", "linear,,linear", "", "linear,linear", "relu("] {
         let lines = Sequential::<f32>::from_description(text, &weights)
             .map_or_else(|error| error.to_string().lines().count(), |_| 1);

@@ -144,6 +144,27 @@ fn a_buffer_of_another_shape_panics_and_names_both() {
 }
 
 #[test]
+fn a_weight_that_is_not_finite_leaves_what_is_above_zero_in_every_layout() {
+    let x = array![[1.0f32, -1.0], [-2.0, 3.0], [f32::INFINITY, 2.0]];
+    let mut fortran = Array2::zeros((2, 3));
+    fortran.assign(&x.t());
+    for w in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
+        for prelu in [Prelu::new(array![w, 0.5], Axis(1)), Prelu::new(array![w], Axis(1))] {
+            let y = prelu.map(&x);
+            assert_eq!((y[[0, 0]], y[[2, 0]], y[[1, 1]]), (1.0, f32::INFINITY, 3.0), "{w}");
+            assert!(if w.is_nan() { y[[1, 0]].is_nan() } else { y[[1, 0]] == -2.0 * w }, "{w}");
+            let bits = |y: &Array2<f32>| y.mapv(f32::to_bits);
+            assert_eq!(bits(&prelu.map(&fortran.t())), bits(&y), "{w}");
+            let mut inside = fortran.clone();
+            prelu.map_inplace(&mut inside.view_mut().reversed_axes());
+            assert_eq!(bits(&inside.t().to_owned()), bits(&y), "{w}");
+            let (dx, _) = prelu.backward(&x, &Array2::ones((3, 2)));
+            assert_eq!((dx[[0, 0]], dx[[1, 1]]), (1.0, 1.0), "{w}");
+        }
+    }
+}
+
+#[test]
 fn zeros_have_the_same_sign_in_every_layout() {
     let x = array![[0.0f32, -0.0], [1.0, 0.0]];
     for slope in [-0.5, 0.5] {

@@ -75,7 +75,8 @@ impl Elementwise for Elu {
     fn finish<V: Lane>(self, x: V, half: Half<V>) -> V {
         let below = elu::exp_m1_below(half, Pair::exact(x.splat(self.alpha)));
         // Nothing is below 0 with a negative alpha, and with any other what x is.
-        let lowest = if self.alpha < 0.0 { f64::MIN_POSITIVE } else { f64::NEG_INFINITY };
+        let lowest =
+            if self.alpha.is_sign_negative() { f64::MIN_POSITIVE } else { f64::NEG_INFINITY };
         (below + x.at_least(x.splat(0.0))).copysign(x.at_least(x.splat(lowest)))
     }
 
@@ -92,10 +93,11 @@ impl Elementwise for Elu {
 }
 
 impl Elu {
-    /// Whether products with alpha as an `f32` are exact.
+    /// Whether products with alpha as an `f32` are exact, and no zeros, which would lose their sign.
     #[inline(always)]
     fn is_power_of_two(self) -> bool {
-        (self.alpha as f32).to_bits().trailing_zeros() >= f32::MANTISSA_DIGITS - 1
+        let alpha = self.alpha as f32;
+        alpha != 0.0 && alpha.to_bits().trailing_zeros() >= f32::MANTISSA_DIGITS - 1
     }
 }
 

@@ -9,7 +9,7 @@ const SIXTH_LOW: (f32, f64) = (-4.9670534e-9, 9.251858538542972e-18);
 ///
 /// ```text
 /// hard_swish(x)  = x · min(max(x + 3, 0), 6) / 6
-/// hard_swish'(x) = 0 for x <= −3, 1 for x >= 3, else x / 3 + 1/2
+/// hard_swish'(x) = 0 for x <= −3, 1 for x > 3, else x / 3 + 1/2
 /// ```
 ///
 /// | element | max error | max error of f′ | −∞ | +∞ | NaN |

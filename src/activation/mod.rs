@@ -147,6 +147,7 @@ pub trait Elementwise: Copy + Send + Sync {
     ///
     /// # Panics
     /// If the shapes differ, naming both.
+    #[track_caller]
     fn map_assign_into<A: Element, D: Dimension>(
         self,
         x: &ArrayRef<A, D>,
@@ -188,6 +189,7 @@ pub trait Elementwise: Copy + Send + Sync {
     ///
     /// # Panics
     /// If the shapes differ, naming both.
+    #[track_caller]
     fn backward<A: Element, D: Dimension>(
         self,
         x: &ArrayRef<A, D>,
@@ -202,6 +204,7 @@ pub trait Elementwise: Copy + Send + Sync {
     ///
     /// # Panics
     /// If the shapes differ, naming both.
+    #[track_caller]
     fn backward_inplace<A: Element, D: Dimension>(
         self,
         x: &ArrayRef<A, D>,
@@ -223,6 +226,7 @@ pub trait Elementwise: Copy + Send + Sync {
     ///
     /// # Panics
     /// If the shapes differ, naming both.
+    #[track_caller]
     fn gate_inplace<A: Element, D: Dimension>(self, x: &ArrayRef<A, D>, a: &mut ArrayRef<A, D>) {
         apply::scale_inplace(Eval(self), x, "gated array", a);
     }

@@ -208,6 +208,7 @@ pub(crate) fn map_inplace<A: Element, D: Dimension, O: Op>(op: O, x: &mut ArrayR
 ///
 /// # Panics
 /// If the shapes differ.
+#[track_caller]
 pub(crate) fn map_assign_into<A: Element, D: Dimension, O: Op>(
     op: O,
     x: &ArrayRef<A, D>,
@@ -236,6 +237,7 @@ pub(crate) fn scalar<A: Element, O: Op>(op: O, a: A) -> A {
 ///
 /// # Panics
 /// If the shapes differ.
+#[track_caller]
 pub(crate) fn scale_inplace<A: Element, D: Dimension, O: Op>(
     op: O,
     x: &ArrayRef<A, D>,

@@ -112,6 +112,7 @@ impl<A: Element> Affine<A> {
     ///
     /// # Panics
     /// If the bias does not have one element for each row of the matrix, naming both.
+    #[track_caller]
     pub fn new(weight: &ArrayRef<A, Ix2>, bias: &ArrayRef<A, Ix1>) -> Self {
         let (outputs, inputs) = weight.dim();
         layout::assert_same_shape("bias", bias.shape(), "rows of the matrix", &[outputs]);
@@ -144,6 +145,7 @@ impl<A: Element> Affine<A> {
     ///
     /// # Panics
     /// If `x` is not as wide as the map's input, naming both shapes.
+    #[track_caller]
     pub fn map(&self, x: &ArrayRef<A, Ix2>) -> Array2<A> {
         let mut out = Array2::zeros((x.nrows(), self.outputs));
         self.map_assign_into(x, &mut out, |_| ());
@@ -167,6 +169,7 @@ impl<A: Element> Affine<A> {
     /// # Panics
     /// If `x` is not as wide as the map's input or `out` has another shape than the result, naming
     /// both shapes.
+    #[track_caller]
     pub fn map_assign_into(
         &self,
         x: &ArrayRef<A, Ix2>,

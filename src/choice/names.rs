@@ -27,6 +27,23 @@ const DIALECTS: &[(&str, &str, Option<&str>)] = &[
     ("hard_shrink", "threshold", Some("lambda")),
     ("shrink", "lambd", Some("lambda")),
     ("softplus", "threshold", None),
+    ("threshold", "defaultvalue", Some("value")),
+];
+
+/// Names of what is here under another roof, folded, and where.
+const ELSEWHERE: &[(&str, &str)] = &[
+    ("softmax", "it is of all elements along an axis: x.softmax(Axis(1))"),
+    ("logsoftmax", "it is of all elements along an axis: x.log_softmax(Axis(1))"),
+    ("softmin", "it is of all elements along an axis: x.softmin(Axis(1))"),
+    ("hardmax", "it is of all elements along an axis: x.hardmax(Axis(1))"),
+    ("sparsemax", "it is of all elements along an axis: x.sparsemax(Axis(1))"),
+    ("glu", "it is of two halves: the function glu"),
+    ("geglu", "it is of two halves: the function geglu"),
+    ("reglu", "it is of two halves: the function reglu"),
+    ("swiglu", "it is of two halves: the function swiglu"),
+    ("bilinear", "it is of two halves: the function bilinear"),
+    ("prelu", "its slopes are weights: the type Prelu"),
+    ("rrelu", "its slope is random in training, and then leaky_relu of the mean of its bounds"),
 ];
 
 /// Why a text, or a set of parameters, is no [`Activation`].
@@ -62,6 +79,10 @@ impl fmt::Display for ActivationError {
         match &self.0 {
             Reason::UnknownName { name } => {
                 write!(f, "unknown activation {name:?}")?;
+                let folded = fold(strip_prefix(name));
+                if let Some((_, place)) = ELSEWHERE.iter().find(|(name, _)| *name == folded) {
+                    return write!(f, "; {place}");
+                }
                 match near(name).as_slice() {
                     [] => {
                         let all: Vec<_> = Activation::ALL.iter().map(|op| op.name()).collect();
@@ -81,7 +102,8 @@ impl fmt::Display for ActivationError {
             }
             Reason::Twice { of, name } => write!(f, "{}: {name} is given twice", of.name()),
             Reason::TooMany { of, given } => {
-                write!(f, "{given} parameters are too many: {}", parameters(*of))
+                let are = if *given == 1 { "parameter is" } else { "parameters are" };
+                write!(f, "{given} {are} too many: {}", parameters(*of))
             }
             Reason::NoNumber { of, name, value } => {
                 write!(f, "{}: {name} must be a number, got {value:?}", of.name())
@@ -133,12 +155,12 @@ impl FromStr for Activation {
         for argument in arguments.split(',').filter(|_| !arguments.is_empty()) {
             let (parameter, value) = match argument.split_once('=') {
                 None => (None, argument.trim()),
-                Some((parameter, value)) => (Some(fold(parameter.trim())), value.trim()),
+                Some((parameter, value)) => (Some(parameter.trim()), value.trim()),
             };
-            if value.is_empty() || parameter.as_deref() == Some("") {
+            if value.is_empty() || parameter == Some("") {
                 return Err(syntax());
             }
-            match parameter.as_deref() {
+            match parameter.map(fold).as_deref() {
                 // PyTorch prints it beside the parameters.
                 Some("inplace") if is_flag(value) => {}
                 // The variant is a name of its own here: gelu with approximate='tanh' is gelu_tanh.
@@ -161,19 +183,27 @@ impl FromStr for Activation {
 }
 
 impl Activation {
-    fn set(&mut self, values: &[(Option<String>, &str)]) -> Result<(), Reason> {
+    fn set(&mut self, values: &[(Option<&str>, &str)]) -> Result<(), Reason> {
         let of = *self;
+        let dialects = || DIALECTS.iter().filter(|(name, ..)| *name == of.name());
         let mut parameters = self.parameters_mut();
         let (mut given, mut ignored) = (vec![false; parameters.len()], None);
         for (position, (key, value)) in values.iter().enumerate() {
             let index = match key {
                 None if position < parameters.len() => position,
-                None => return Err(Reason::TooMany { of, given: values.len() }),
-                Some(key) => {
-                    let dialect = DIALECTS
-                        .iter()
-                        .find(|(name, theirs, _)| *name == of.name() && theirs == key);
-                    let ours = match dialect {
+                None => {
+                    // PyTorch has what changes nothing here behind the others; `True` of gelu would change something.
+                    let is_number = position == parameters.len() && value.parse::<f64>().is_ok();
+                    let is_ignored = is_number && dialects().any(|(.., ours)| ours.is_none())
+                        || is_flag(value) && !matches!(of, Self::Gelu | Self::GeluTanh);
+                    if is_ignored && position + 1 == values.len() {
+                        continue;
+                    }
+                    return Err(Reason::TooMany { of, given: values.len() });
+                }
+                Some(name) => {
+                    let key = &fold(name);
+                    let ours = match dialects().find(|(_, theirs, _)| theirs == key) {
                         Some((_, name, None)) => {
                             if ignored.replace(*name) == Some(*name) {
                                 return Err(Reason::Twice { of, name });
@@ -186,7 +216,9 @@ impl Activation {
                     };
                     match parameters.iter().position(|(name, _)| fold(name) == ours) {
                         Some(index) => index,
-                        None => return Err(Reason::UnknownParameter { of, name: key.clone() }),
+                        None => {
+                            return Err(Reason::UnknownParameter { of, name: (*name).to_owned() });
+                        }
                     }
                 }
             };

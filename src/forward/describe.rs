@@ -8,7 +8,9 @@ impl<A: Element> Sequential<A> {
     /// separated by commas. `linear` is the dense layer whose tensors are named by its position in
     /// the list, as `torch.nn.Sequential` counts: here `0.weight`, `0.bias`, `2.weight` and so on;
     /// `softmax` is that of every row; anything else is the name of an [`Activation`], with its
-    /// parameters in parentheses. Names may be those of PyTorch's modules: `nn.Linear`, `nn.ReLU()`.
+    /// parameters in parentheses. Names may be those of PyTorch's modules: `nn.ReLU()`. Widths, as in
+    /// `nn.Linear(64, 10)` or in `linear(64 -> 10)`, which a network prints, are compared with the
+    /// tensors.
     ///
     /// ```
     /// use ndarray::array;
@@ -35,14 +37,25 @@ impl<A: Element> Sequential<A> {
                 ForwardError::Description { layer: index, got, message }
             };
             let (kind, parameters) = name.split_once('(').unwrap_or((name, ")"));
-            let layer = match (plain(kind).as_str(), plain(parameters).as_str()) {
-                ("linear", ")") => Layer::Linear(weights.linear(&index.to_string())?),
-                ("linear", _) => {
-                    return Err(refused("linear takes no parameters but its tensors".to_owned()));
+            let layer = match plain(kind).as_str() {
+                "" => return Err(refused("expected the name of a layer".to_owned())),
+                "linear" => {
+                    let widths = widths(parameters).ok_or_else(|| {
+                        refused("linear takes its two widths or nothing".to_owned())
+                    })?;
+                    let layer = weights.linear(&index.to_string())?;
+                    let got = (layer.inputs(), layer.outputs());
+                    if let Some((inputs, outputs)) = widths.filter(|&widths| widths != got) {
+                        return Err(refused(format!(
+                            "expected {inputs} inputs and {outputs} outputs, but {index}.weight is {:?}",
+                            [got.1, got.0]
+                        )));
+                    }
+                    Layer::Linear(layer)
                 }
-                ("softmax", ")" | "dim=1)") => Layer::Softmax,
-                ("softmax", _) => {
-                    return Err(refused("softmax takes no parameters: it is of rows".to_owned()));
+                "softmax" if is_last_axis(parameters) => Layer::Softmax,
+                "softmax" => {
+                    return Err(refused("softmax is of rows: dim=1, dim=-1 or nothing".to_owned()));
                 }
                 _ => Layer::Activation(
                     name.parse::<Activation>().map_err(|error| refused(error.to_string()))?,
@@ -53,6 +66,35 @@ impl<A: Element> Sequential<A> {
         net.check()?;
         Ok(net)
     }
+}
+
+/// What stands before the closing parenthesis, without spaces; nothing if that is not the end.
+fn inside(parameters: &str) -> Option<String> {
+    let inside = parameters.trim_end().strip_suffix(')')?;
+    Some(inside.chars().filter(|letter| !letter.is_whitespace()).collect())
+}
+
+/// The inputs and outputs that a linear layer is written with, if any; nothing if it is not written so.
+#[expect(clippy::option_option, reason = "no widths and wrong ones differ")]
+fn widths(parameters: &str) -> Option<Option<(usize, usize)>> {
+    let inside = inside(parameters)?;
+    let inside = inside.strip_suffix(",bias=True").unwrap_or(&inside);
+    if inside.is_empty() {
+        return Some(None);
+    }
+    let (inputs, outputs) = inside.split_once("->").or_else(|| inside.split_once(','))?;
+    let inputs = inputs.strip_prefix("in_features=").unwrap_or(inputs);
+    let outputs = outputs.strip_prefix("out_features=").unwrap_or(outputs);
+    Some(Some((inputs.parse().ok()?, outputs.parse().ok()?)))
+}
+
+/// Whether the axis that softmax is written with is that of rows.
+fn is_last_axis(parameters: &str) -> bool {
+    inside(parameters).is_some_and(|axis| {
+        let axis =
+            ["dim=", "axis="].iter().find_map(|name| axis.strip_prefix(name)).unwrap_or(&axis);
+        matches!(axis, "" | "1" | "-1")
+    })
 }
 
 /// In lower case without separators and the modules of PyTorch.

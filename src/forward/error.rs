@@ -101,6 +101,16 @@ pub enum ForwardError {
     },
 }
 
+/// Names of tensors that an error lists at most.
+const MANY: usize = 8;
+
+/// How many letters two names begin and end with alike.
+fn in_common(a: &str, b: &str) -> usize {
+    let start = a.bytes().zip(b.bytes()).take_while(|(a, b)| a == b).count();
+    let end = a.bytes().rev().zip(b.bytes().rev()).take_while(|(a, b)| a == b).count();
+    start + end
+}
+
 impl fmt::Display for ForwardError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -125,11 +135,21 @@ impl fmt::Display for ForwardError {
             Self::Missing { tensor, available } if available.is_empty() => {
                 write!(f, "{tensor}: expected a tensor of this name, but there are none")
             }
-            Self::Missing { tensor, available } => write!(
+            Self::Missing { tensor, available } if available.len() <= MANY => write!(
                 f,
                 "{tensor}: expected a tensor of this name, but there are only {}",
                 available.join(", ")
             ),
+            Self::Missing { tensor, available } => {
+                let mut nearest: Vec<&str> = available.iter().map(String::as_str).collect();
+                nearest.sort_by_key(|name| usize::MAX - in_common(tensor, name));
+                write!(
+                    f,
+                    "{tensor}: expected a tensor of this name; of the {} that there are, the nearest are {}",
+                    available.len(),
+                    nearest[..MANY].join(", ")
+                )
+            }
             Self::Rank { tensor, expected, got } => {
                 write!(f, "{tensor}: expected {expected} dimensions, got {got}")
             }

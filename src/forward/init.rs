@@ -134,6 +134,7 @@ enum Draw {
 }
 
 impl Draw {
+    #[track_caller]
     fn new(init: Init, inputs: usize, outputs: usize) -> Self {
         let Some((scale, fan, shape)) = init.parts() else { return Self::Zero };
         assert!(scale > 0.0 && scale.is_finite(), "the scale must be positive and finite: {scale}");
@@ -192,8 +193,11 @@ impl<A: Element> Linear<A> {
     /// assert_eq!(layer.weight(), same.weight());
     /// ```
     ///
+    /// `Rng` is that of rand 0.9, the version of ndarray-rand: `rand = "0.9"` in a program that makes one.
+    ///
     /// # Panics
     /// If the scale of [`Init::Scaled`] is not positive and finite.
+    #[track_caller]
     pub fn init(inputs: usize, outputs: usize, init: Init, rng: &mut (impl Rng + ?Sized)) -> Self {
         let draw = Draw::new(init, inputs, outputs);
         let mut rng = rng;

@@ -128,7 +128,8 @@ impl<A: Element> Sequential<A> {
         Self { layers: Vec::new() }
     }
 
-    /// Adds a layer at the end: a [`Linear`], any activation, or [`Layer::Softmax`]. Whether the
+    /// Adds a layer at the end: a [`Linear`], any activation of the catalogue, or [`Layer::Softmax`]. What is not there, such as
+    /// an [`Elementwise`](crate::Elementwise) of one's own, goes between two networks. Whether the
     /// widths fit is found by [`check`](Self::check) and by every forward pass.
     #[must_use]
     pub fn push(mut self, layer: impl Into<Layer<A>>) -> Self {

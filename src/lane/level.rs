@@ -99,6 +99,7 @@ thread_local! {
 ///
 /// # Panics
 /// If this machine does not have the level.
+#[track_caller]
 pub fn with_level<R>(level: Level, f: impl FnOnce() -> R) -> R {
     let Some(token) = level.token() else {
         panic!("SIMD level {level:?} is not available here; these are: {:?}", Level::available());

@@ -15,8 +15,8 @@
 //! 0, as for a batch without labels or with ignored ones only, the mean is 0. No loss is ever NaN
 //! on finite input, if the weights and their sums are normal numbers or 0.
 //!
-//! Losses are computed and added in double precision with compensated sums, in the order of the
-//! elements, and rounded once at the end. Gradients are made of probabilities in the element type,
+//! Losses are computed and added in double precision with compensated sums, in an order that depends
+//! on their number alone, and rounded once at the end. Gradients are made of probabilities in the element type,
 //! so an error is one of the probability, also where the gradient is a small difference of two.
 //! Results are the same bits for every memory layout.
 

@@ -86,6 +86,7 @@ pub(super) fn update_pairs<A: Element, D: Dimension>(
 }
 
 /// `f` of every lane into `out`.
+#[track_caller]
 pub(super) fn assign<A: Element, D: Dimension>(
     axis: Axis,
     x: &ArrayRef<A, D>,

@@ -31,6 +31,22 @@ fn elu_of_any_alpha_has_the_signs_of_its_formula() {
     elu_has_the_signs_of_its_formula::<f64>();
 }
 
+/// Nothing below 0 times a zero has the sign of neither.
+#[test]
+fn elu_with_an_alpha_of_zero_has_the_zeros_of_its_formula() {
+    for (alpha, below) in [(0.0, -0.0), (-0.0, 0.0)] {
+        let elu = Elu::new(alpha);
+        for x in [-1.0, -1e-30, -700.0, f64::NEG_INFINITY] {
+            assert_eq!(bits(elu.scalar(x)), bits(below), "alpha {alpha}, x {x}");
+            assert_eq!(bits(elu.scalar(x as f32)), bits(below), "alpha {alpha}, x {x}, f32");
+        }
+        for x in [0.0, -0.0] {
+            assert_eq!(bits(elu.scalar(x)), bits(elu.scalar(x as f32)), "alpha {alpha}, x {x}");
+        }
+        assert_eq!(elu.scalar(2.0f32), 2.0);
+    }
+}
+
 /// Where the exponential is multiplied or divided by a parameter, it must be cut later.
 #[test]
 fn tails_end_in_zero_for_any_parameter_of_f32() {

@@ -1,7 +1,7 @@
 //! Random shapes, slices and axis orders: what holds for one element holds for all.
 
-use ndarray::{ArrayD, Axis, IxDyn, Slice};
-use ndarray_activations::{Elementwise, Relu, Silu};
+use ndarray::{Array1, Array2, ArrayD, Axis, IxDyn, Slice};
+use ndarray_activations::{Activation, ActivationExt, Affine, Elementwise, Relu, Silu, gated};
 use proptest::prelude::*;
 
 use super::layouts::{bits, numbers};
@@ -68,4 +68,36 @@ proptest! {
         let slope = Relu.gradient(&ndarray::arr1(&[x]))[0];
         prop_assert!(slope == 0.0 || slope == 1.0 || x.is_nan() && slope.is_nan());
     }
+}
+
+/// Where the caller stands, not a line of this crate.
+#[test]
+fn panics_point_to_the_call() {
+    use std::panic::{AssertUnwindSafe, catch_unwind, set_hook, take_hook};
+    thread_local! {
+        static FILE: std::cell::RefCell<String> = const { std::cell::RefCell::new(String::new()) };
+    }
+    let before = take_hook();
+    set_hook(Box::new(move |info| {
+        let file = info.location().map_or_else(String::new, |place| place.file().to_owned());
+        FILE.set(file);
+        before(info);
+    }));
+    let (x, mut other) = (Array2::<f32>::zeros((2, 3)), Array2::<f32>::zeros((3, 2)));
+    let op = Activation::Relu;
+    let mut check = |name: &str, call: &mut dyn FnMut(&mut Array2<f32>)| {
+        assert!(catch_unwind(AssertUnwindSafe(|| call(&mut other))).is_err(), "{name}");
+        assert_eq!(FILE.take(), file!(), "{name}");
+    };
+    check("map_assign_into", &mut |y| Silu.map_assign_into(&x, y));
+    check("map_assign_into of a choice", &mut |y| op.map_assign_into(&x, y));
+    check("backward", &mut |y| drop(Silu.backward(&x, y)));
+    check("backward of a choice", &mut |y| drop(op.backward(&x, y)));
+    check("backward_inplace", &mut |y| Silu.backward_inplace(&x, y));
+    check("gate_inplace", &mut |y| op.gate_inplace(&x, y));
+    check("gated", &mut |_| drop(gated(&x, Axis(1), Silu)));
+    check("softmax", &mut |_| drop(x.softmax(Axis(2))));
+    check("softmax_assign_into", &mut |y| x.softmax_assign_into(Axis(1), y));
+    check("Affine::new", &mut |y| drop(Affine::new(y, &Array1::zeros(2))));
+    check("Affine::map", &mut |y| drop(Affine::new(&x, &Array1::zeros(2)).map(y)));
 }
