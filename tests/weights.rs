@@ -131,6 +131,11 @@ fn damaged_files_are_errors_in_one_line() {
     }
     assert!(Weights::from_safetensors(data!("images.npy")).is_err());
     assert!(Weights::from_safetensors(&file("a", "F32", &[3], &[0; 8])).is_err());
+    // Rows without elements cost nothing in a file.
+    let rows = isize::MAX as usize / 4;
+    let weights = Weights::from_safetensors(&file("0.weight", "F32", &[rows, 0], &[])).unwrap();
+    let error = weights.linear_without_bias::<f32>("0").unwrap_err().to_string();
+    assert!(error.starts_with("0.weight: expected at least one input, got the shape ["), "{error}");
     assert!(Weights::from_safetensors(&file("a", "F32", &[usize::MAX, 2], &[0; 8])).is_err());
 }
 

@@ -93,7 +93,7 @@ impl Celu {
     /// `x / alpha` with its remainder, limited to where the exponential is not certainly zero.
     #[inline(always)]
     fn argument<V: Lane>(self, x: V) -> Pair<V> {
-        Pair::quotient(x.at_least(x.splat(-760.0 * self.alpha)), self.alpha)
+        Pair::quotient(x.at_least(x.splat((-760.0 * self.alpha).max(f64::MIN))), self.alpha)
     }
 }
 

@@ -13,7 +13,7 @@ use crate::lane::Lane;
 /// | f32     | exact | exact | −∞ | +∞ | NaN |
 /// | f64     | exact | exact | −∞ | +∞ | NaN |
 ///
-/// Odd: zeros have the sign of x. The derivative at ±lambda is 0.
+/// Odd: zeros have the sign of x. The derivative at ±lambda is 0. Nothing, not even ±∞, is above an infinite `lambda`.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct HardShrink {
     /// Half the width of what becomes 0.

@@ -71,7 +71,7 @@ impl Elementwise for Softcap {
             return x.through_double(Value { cap: f64::from(self.cap as f32) });
         }
         let a = x.abs();
-        let z = Pair::quotient(a.at_most(x.splat(self.cap * 32.0)), self.cap);
+        let z = Pair::quotient(a.at_most(x.splat((self.cap * 32.0).min(f64::MAX))), self.cap);
         let y = tanh::tanh_pair(z.high, Some(z.low)).times(x.splat(self.cap)).round();
         // x (1 − z²/3) is x itself here, also where x / cap would be subnormal.
         V::select(a.lt(x.splat(self.cap * 7.450580596923828e-9)), a, y).copysign(x)
@@ -82,7 +82,8 @@ impl Elementwise for Softcap {
         if V::SINGLE {
             return x.through_double(Slope { cap: f64::from(self.cap as f32) });
         }
-        let z = Pair::quotient(x.abs().at_most(x.splat(self.cap * 400.0)), self.cap);
+        let z =
+            Pair::quotient(x.abs().at_most(x.splat((self.cap * 400.0).min(f64::MAX))), self.cap);
         tanh::tanh_slope(z.high, Some(z.low))
     }
 }

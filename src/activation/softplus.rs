@@ -17,7 +17,8 @@ use crate::math::wide::{Grade, wide};
 /// | f32     | 0.55 ULP | 0.53 ULP | 0 | +∞ | NaN |
 /// | f64     | 0.78 ULP | 0.81 ULP | 0 | +∞ | NaN |
 ///
-/// The bounds are those of the default. In `f64` a `beta` below 1e-36 ends in a small number at −∞.
+/// The bounds are those of the default. In `f64` a `beta` below 1e-36 ends in a small number at −∞; one that rounds to
+/// 0 in the element type gives NaN or infinity.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Softplus {
     /// The sharpness.

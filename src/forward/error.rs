@@ -74,6 +74,13 @@ pub enum ForwardError {
         /// The number of dimensions of the tensor.
         got: usize,
     },
+    /// A weight has rows without elements, which say nothing about how many there are.
+    Empty {
+        /// The name of the tensor.
+        tensor: String,
+        /// Its shape.
+        got: Vec<usize>,
+    },
     /// A tensor has elements of the wrong type.
     Type {
         /// The name of the tensor.
@@ -152,6 +159,9 @@ impl fmt::Display for ForwardError {
             }
             Self::Rank { tensor, expected, got } => {
                 write!(f, "{tensor}: expected {expected} dimensions, got {got}")
+            }
+            Self::Empty { tensor, got } => {
+                write!(f, "{tensor}: expected at least one input, got the shape {got:?}")
             }
             Self::Type { tensor, expected, got } => {
                 write!(f, "{tensor}: expected elements of type {expected}, got {got}")

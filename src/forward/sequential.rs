@@ -200,7 +200,8 @@ impl<A: Element> Sequential<A> {
     }
 
     /// As [`forward`](Self::forward), in buffers that the caller keeps: after the first call with
-    /// the largest batch linear layers and activations allocate nothing, and a softmax a few words.
+    /// the largest batch linear layers and activations allocate nothing. A softmax allocates memory for a row where it has
+    /// one row, or rows of more than 16 KiB.
     ///
     /// ```
     /// use ndarray::array;

@@ -121,10 +121,14 @@ impl Weights {
     /// The dense layer of `{prefix}.weight` alone, with a bias of zeros.
     ///
     /// # Errors
-    /// As [`linear`](Self::linear).
+    /// As [`linear`](Self::linear), or if the weight has rows, but they are empty.
     pub fn linear_without_bias<A: Element>(&self, prefix: &str) -> Result<Linear<A>, ForwardError> {
         let name = format!("{prefix}.weight");
         let weight: Array2<A> = self.tensor(&name)?;
+        // No bias of as many zeros as a header of a few bytes asks for.
+        if weight.is_empty() && weight.nrows() > 0 {
+            return Err(ForwardError::Empty { tensor: name, got: weight.shape().to_vec() });
+        }
         Linear::named(&weight, &name, &Array1::zeros(weight.nrows()), "bias")
     }
 }

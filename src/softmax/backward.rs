@@ -22,7 +22,8 @@ use crate::math::{self, Pair};
 /// ```
 ///
 /// A new array in the memory order of `dy`. The sum is taken in double precision for `f32` and in
-/// double-double for `f64`, in an order that depends on the length of the lane alone.
+/// double-double for `f64`, in an order that depends on the length of the lane alone. Where it is
+/// infinite, results of `f64` are NaN.
 ///
 /// ```
 /// use ndarray::{Axis, array};
@@ -77,7 +78,8 @@ pub fn softmax_backward_inplace<A: Element, D: Dimension>(
 /// dx = dy − eʸ · Σ dy           summed along the axis
 /// ```
 ///
-/// A new array in the memory order of `dy`. The sum is taken as in [`softmax_backward`].
+/// A new array in the memory order of `dy`. The sum is taken as in [`softmax_backward`], and `eʸ` is rounded to the element
+/// type before it is multiplied.
 ///
 /// ```
 /// use ndarray::{Axis, array};

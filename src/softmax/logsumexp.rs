@@ -165,7 +165,11 @@ impl<A: Element> Kernel for Beside<'_, A> {
     fn run<S: Simd>(self, _simd: S) -> Wide {
         let mut sum = Wide::ZERO;
         let mut counted = false;
-        for &x in self.x {
+        // −∞ adds nothing, and has no distance that could be computed.
+        for &x in self.x.iter().filter(
+            #[inline(always)]
+            |&&x| x != A::neg_infinity(),
+        ) {
             let distance = Wide::from(x.to_f64()).plus(self.top.negated());
             // One of the largest is the 1 that is left out.
             if distance == Wide::ZERO && !counted {

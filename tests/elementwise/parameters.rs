@@ -1,6 +1,6 @@
 //! Parameters far from the usual ones.
 
-use ndarray_activations::{Celu, Element, Elementwise, Elu, LeakyRelu, Softplus, Swish};
+use ndarray_activations::{Celu, Element, Elementwise, Elu, LeakyRelu, Softcap, Softplus, Swish};
 
 fn bits<A: Element>(x: A) -> u64 {
     x.to_f64().to_bits()
@@ -75,6 +75,27 @@ fn celu_next_to_zero_is_its_argument() {
                 assert_eq!(bits(Celu::new(alpha).scalar(x)), bits(x), "alpha {alpha}, x {x}");
             }
         }
+    }
+}
+
+#[test]
+fn ends_of_softcap_and_celu_are_reached_with_the_largest_parameters() {
+    let inf = f64::INFINITY;
+    for large in [1e300, 1e305, 6e306, 1e308, f64::MAX] {
+        assert_eq!(Softcap::new(large).scalar(1e-300), 1e-300, "cap {large}");
+        assert_eq!(Softcap::new(large).scalar(1e290), 1e290, "cap {large}");
+        assert_eq!(Celu::new(large).scalar(-1e-300), -1e-300, "alpha {large}");
+        assert_eq!(Celu::new(large).scalar(inf), inf, "alpha {large}");
+        assert_eq!(Softcap::new(large).gradient(&ndarray::array![0.0]), ndarray::array![1.0]);
+        assert_eq!(Celu::new(large).gradient(&ndarray::array![0.0]), ndarray::array![1.0]);
+    }
+    for large in [1e300, 6e306] {
+        assert_eq!(Softcap::new(large).scalar(-inf), -large, "cap {large}");
+    }
+    for large in [1e300, 3e305, 1e306] {
+        assert_eq!(Celu::new(large).scalar(-inf), -large, "alpha {large}");
+        assert!(Softcap::new(large).gradient(&ndarray::array![inf])[0] < 1e-70, "cap {large}");
+        assert!(Celu::new(large).gradient(&ndarray::array![-inf])[0] < 1e-70, "alpha {large}");
     }
 }
 

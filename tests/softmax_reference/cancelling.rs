@@ -13,7 +13,9 @@ fn normalised<A: Element>(lengths: &[usize]) {
     let mut rng = StdRng::seed_from_u64(11);
     let check = |p: &[f64]| {
         let x: Array1<A> = p.iter().map(|p| A::from_f64(p.ln())).collect();
-        let exact = Exact::new(&x, 1.0).logsumexp();
+        // Probabilities of 0 add nothing.
+        let finite: Array1<A> = x.iter().copied().filter(|x| x.is_finite()).collect();
+        let exact = Exact::new(&finite, 1.0).logsumexp();
         for lse in [x.logsumexp(Axis(0))[()], x.softmax_with_logsumexp(Axis(0)).1[()]] {
             let error = ulp_error(lse, exact);
             let distance = exact.0.add(Dd(-Element::to_f64(lse), 0.0)).0.abs();
@@ -28,11 +30,17 @@ fn normalised<A: Element>(lengths: &[usize]) {
     check(&[0.3, 0.7]);
     check(&[0.5, 0.25, 0.25]);
     check(&[0.1; 10]);
+    check(&[0.5, 0.5, 0.0]);
+    check(&[0.25, 0.0, 0.75]);
+    check(&[0.0, (-0.5f64).exp(), (-0.5f64).exp()]);
     for &len in lengths {
         for off in [0.0, 1e-3, -1e-7, 1e-12, -1e-15] {
             let p: Vec<f64> = (0..len).map(|_| rng.random_range(1e-9..1.0f64).powi(3)).collect();
             let sum: f64 = p.iter().sum();
-            check(&p.iter().map(|p| p / sum * (1.0 + off)).collect::<Vec<_>>());
+            let mut p: Vec<_> = p.iter().map(|p| p / sum * (1.0 + off)).collect();
+            check(&p);
+            p.insert(rng.random_range(0..=len), 0.0);
+            check(&p);
         }
     }
 }
@@ -58,12 +66,18 @@ fn cancelling<A: Element>(lengths: &[usize]) -> f64 {
             let left = if rng.random() { left } else { -left };
             lane.mapv_inplace(|x| A::from_f64(Element::to_f64(x) - exact + left));
         }
+        let with_nothing = {
+            let mut lanes = lanes.clone();
+            lanes.push_row(Array1::from_elem(150, A::neg_infinity()).view()).expect("as wide");
+            lanes.logsumexp(Axis(0))
+        };
         let columns = lanes.logsumexp(Axis(0));
         let rows = lanes.reversed_axes().as_standard_layout().into_owned();
         assert_eq!(columns, rows.logsumexp(Axis(1)), "{} lanes of {len}", A::NAME);
-        for (lane, &lse) in rows.rows().into_iter().zip(&columns) {
+        for ((lane, &lse), &other) in rows.rows().into_iter().zip(&columns).zip(&with_nothing) {
             assert_eq!(lse, lane.logsumexp(Axis(0))[()], "{} a lane of {len}", A::NAME);
-            let error = ulp_error(lse, Exact::new(&lane, 1.0).logsumexp());
+            let exact = Exact::new(&lane, 1.0).logsumexp();
+            let error = ulp_error(lse, exact).max(ulp_error(other, exact));
             assert!(error <= 2.0, "{} {len} elements: {error} ULP, {lse:?}", A::NAME);
             worst = worst.max(error);
         }
