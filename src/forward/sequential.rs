@@ -122,6 +122,9 @@ fn widest<A: Element>(width: usize, (_, linear): (usize, &Linear<A>)) -> usize {
 /// threads.
 const NEAR: usize = 8 << 20;
 
+/// Bytes of the longest row whose softmax, alone in place, would be that of a copy in memory that is allocated for it.
+const ROW: usize = 16 << 10;
+
 impl<A: Element> Sequential<A> {
     /// A network without layers: its output is its input.
     pub fn new() -> Self {
@@ -200,8 +203,8 @@ impl<A: Element> Sequential<A> {
     }
 
     /// As [`forward`](Self::forward), in buffers that the caller keeps: after the first call with
-    /// the largest batch linear layers and activations allocate nothing. A softmax allocates memory for a row where it has
-    /// one row, or rows of more than 16 KiB.
+    /// the largest batch layers allocate nothing, but for what deals work to threads, and a softmax of rows of more than
+    /// 16 KiB.
     ///
     /// ```
     /// use ndarray::array;
@@ -229,6 +232,9 @@ impl<A: Element> Sequential<A> {
         let mut width = self.linears().take(linears.saturating_sub(1)).fold(0, widest);
         if linears > 0 && !matches!(self.layers.first(), Some(Layer::Linear(_))) {
             width = width.max(x.ncols());
+        }
+        if batch == 1 && self.layers.iter().any(|layer| matches!(layer, Layer::Softmax)) {
+            width = width.max(outputs);
         }
         let [out, between] = &mut workspace.buffers;
         let (out, between) = (grown(out, batch * outputs), grown(between, 2 * batch * width));
@@ -280,6 +286,10 @@ impl<A: Element> Sequential<A> {
                     let mut cells = rows(if is_last { &mut *out } else { &mut *now }, shape);
                     if let Layer::Activation(activation) = layer {
                         activation.map_inplace(&mut *cells);
+                    } else if shape.0 == 1 && size_of::<A>() * shape.1 <= ROW {
+                        let mut copy = rows(&mut *next, shape);
+                        copy.assign(&cells);
+                        copy.softmax_assign_into(Axis(1), &mut cells);
                     } else {
                         cells.softmax_inplace(Axis(1));
                     }
