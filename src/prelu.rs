@@ -1,6 +1,6 @@
 //! Leaky ReLU with a learnt slope for each channel.
 
-use ndarray::{Array, Array1, ArrayRef, ArrayView1, Axis, Dimension, Zip};
+use ndarray::{Array, Array1, ArrayRef, ArrayRef1, ArrayView, ArrayView1, Axis, Dimension, Zip};
 
 use crate::activation::{Elementwise, LeakyRelu};
 use crate::apply;
@@ -82,17 +82,23 @@ impl<A: Element> Prelu<A> {
             Some(w) => update_channel(w, x),
             None if is_unit(x, self.axis) => {
                 let weights = self.weights.as_standard_layout();
+                let weights = slice(&weights);
                 for mut row in x.lanes_mut(self.axis) {
                     let row = row.as_slice_mut().expect("a lane of stride 1 is a slice");
-                    for (x, &w) in row.iter_mut().zip(&weights) {
+                    for (x, &w) in row.iter_mut().zip(weights) {
                         *x = one(*x, w);
                     }
                 }
             }
-            None => {
+            None if run(x, self.axis) >= RUN => {
                 for (mut x, &w) in x.axis_chunks_iter_mut(self.axis, 1).zip(&self.weights) {
                     update_channel(w, &mut x);
                 }
+            }
+            None => {
+                let weights = self.weights.as_standard_layout();
+                let weights = along(&weights, self.axis, x);
+                Zip::from(&mut *x).and_broadcast(weights).for_each(|x, &w| *x = one(*x, w));
             }
         }
     }
@@ -113,20 +119,29 @@ impl<A: Element> Prelu<A> {
             Some(w) => assign_channel(w, x, out),
             None if is_unit(x, self.axis) && is_unit(out, self.axis) => {
                 let weights = self.weights.as_standard_layout();
+                let weights = slice(&weights);
                 for (x, mut out) in x.lanes(self.axis).into_iter().zip(out.lanes_mut(self.axis)) {
                     let x = x.to_slice().expect("a lane of stride 1 is a slice");
                     let out = out.as_slice_mut().expect("a lane of stride 1 is a slice");
-                    for ((out, &x), &w) in out.iter_mut().zip(x).zip(&weights) {
+                    for ((out, &x), &w) in out.iter_mut().zip(x).zip(weights) {
                         *out = one(x, w);
                     }
                 }
             }
-            None => {
+            None if run(x, self.axis).min(run(out, self.axis)) >= RUN => {
                 let channels =
                     x.axis_chunks_iter(self.axis, 1).zip(out.axis_chunks_iter_mut(self.axis, 1));
                 for ((x, mut out), &w) in channels.zip(&self.weights) {
                     assign_channel(w, &x, &mut out);
                 }
+            }
+            None => {
+                let weights = self.weights.as_standard_layout();
+                let weights = along(&weights, self.axis, x);
+                Zip::from(&mut *out)
+                    .and(x)
+                    .and_broadcast(weights)
+                    .for_each(|out, &x, &w| *out = one(x, w));
             }
         }
     }
@@ -161,7 +176,7 @@ impl<A: Element> Prelu<A> {
                 x.iter().zip(dy).for_each(|(&x, &dy)| add(&mut dw[0], x, dy));
                 leaky(w).backward_inplace(x, &mut dx);
             }
-            None if is_unit(x, self.axis) && is_unit(&dx, self.axis) => {
+            None if run(x, self.axis).min(run(&dx, self.axis)) < RUN => {
                 let weights = self.weights.as_standard_layout();
                 for (x, mut dx) in x.lanes(self.axis).into_iter().zip(dx.lanes_mut(self.axis)) {
                     for (((x, dx), w), dw) in x.iter().zip(&mut dx).zip(&weights).zip(&mut dw) {
@@ -207,7 +222,8 @@ impl<A: Element> Prelu<A> {
 /// With the zeros of [`LeakyRelu`]: of a negative slope they are positive.
 #[inline(always)]
 fn one<A: Element>(x: A, w: A) -> A {
-    if x > A::zero() { x } else { x * w + A::zero().copysign(x) }
+    let below = x * w + A::zero().copysign(x);
+    if x > A::zero() { x } else { below }
 }
 
 /// One channel.
@@ -237,6 +253,39 @@ fn slope_at<A: Element>(x: A, w: A) -> A {
 /// Exact: `f32` weights survive the way through `f64`.
 fn leaky<A: Element>(weight: A) -> LeakyRelu {
     LeakyRelu { negative_slope: weight.to_f64() }
+}
+
+/// The weights as an array of as many axes as `x`, of length 1 but for that of the channels.
+fn along<'w, A: Element, D: Dimension>(
+    weights: &'w ArrayRef1<A>,
+    channels: Axis,
+    x: &ArrayRef<A, D>,
+) -> ArrayView<'w, A, D> {
+    let mut shape = x.raw_dim();
+    for axis in 0..shape.ndim() {
+        if axis != channels.index() {
+            shape[axis] = 1;
+        }
+    }
+    ArrayView::from_shape(shape, slice(weights)).expect("a weight for each channel")
+}
+
+fn slice<A>(weights: &ArrayRef1<A>) -> &[A] {
+    weights.as_slice().expect("they were made one run")
+}
+
+/// Elements of the shortest run of one channel that is worth a call of its own.
+const RUN: usize = 32;
+
+/// How many elements of a channel stand side by side: those of the first axes that go on in memory.
+fn run<A, D: Dimension>(x: &ArrayRef<A, D>, channels: Axis) -> usize {
+    let mut run = 1;
+    while let Some(axis) = (0..x.ndim()).find(|&axis| {
+        axis != channels.index() && x.shape()[axis] > 1 && x.strides()[axis] == run as isize
+    }) {
+        run *= x.shape()[axis];
+    }
+    run
 }
 
 /// Whether lanes along the axis are slices.

@@ -3,11 +3,14 @@
 //! Arrays are halved along their other axes for threads. A lane whose elements stand side by side
 //! is handed on where it lies; any other lane goes through scratch memory.
 
+mod one_by_one;
+mod packed;
 mod planes;
 
-use ndarray::{ArrayBase, ArrayView, ArrayView1, ArrayView2, ArrayViewMut, ArrayViewMut1};
+use ndarray::{ArrayBase, ArrayRef, ArrayView, ArrayView2, ArrayViewMut, ArrayViewMut1};
 use ndarray::{ArrayViewMut2, Axis, Dimension, Ix2, RawData};
 
+use self::packed::Packed;
 use super::parallel::{self, Tasks, singles};
 use super::tiles::{Columns, TILE, columns, read_tile, short, write_tile};
 use crate::activation::Cost;
@@ -86,14 +89,7 @@ pub(crate) fn assert_axis(axis: Axis, ndim: usize) {
     );
 }
 
-/// Scratch memory for the parts of a strand that are not slices.
-struct Scratch<A> {
-    x: Vec<A>,
-    other: Vec<A>,
-    out: Vec<A>,
-}
-
-impl<'a, A: Element, B: Send, D: Dimension> Walk<'a, A, B, D> {
+impl<'a, A: Element, B: Send + Clone, D: Dimension> Walk<'a, A, B, D> {
     /// Calls `f` for every lane along `axis`, if there are any, on several threads where the work is large.
     pub(crate) fn run(self, axis: Axis, cost: Cost, f: &(impl Fn(Strand<'_, A, B>) + Sync)) {
         if self.stat.is_empty() {
@@ -237,6 +233,11 @@ impl<'a, A: Element, B: Send, D: Dimension> Walk<'a, A, B, D> {
         let Some(unit) = self.unit(axis) else {
             return self.lanes(axis, f);
         };
+        // Two inputs that do not stand alike have no rows of columns.
+        let strides = |other: &ArrayView<'_, A, D>| other.strides()[unit];
+        if self.other.as_ref().is_some_and(|other| strides(other) != 1) && self.is_packed(axis) {
+            return self.lanes(axis, f);
+        }
         let shape = self.stat.shape();
         let outer = (0..shape.len())
             .find(|&outer| outer != axis.index() && outer != unit && shape[outer] > 1);
@@ -356,25 +357,15 @@ impl<'a, A: Element, B: Send, D: Dimension> Walk<'a, A, B, D> {
         if self.stat.shape()[axis.index() + 1..].iter().all(|&len| len == 1) && self.in_rows() {
             return;
         }
-        let mut scratch = Scratch { x: Vec::new(), other: Vec::new(), out: Vec::new() };
-        let mut x = self.x.as_ref().map(|x| x.lanes(axis).into_iter());
-        let mut other = self.other.as_ref().map(|x| x.lanes(axis).into_iter());
-        let mut out = self.out.as_mut().map(|x| x.lanes_mut(axis).into_iter());
-        for stat in &mut self.stat {
-            strand(
-                &mut scratch,
-                x.as_mut().and_then(Iterator::next),
-                other.as_mut().and_then(Iterator::next),
-                out.as_mut().and_then(Iterator::next),
-                stat,
-                f,
-            );
+        if self.is_packed(axis) {
+            return self.packed(axis, &mut Packed::new(), &mut |walk| walk.one_by_one(axis, f));
         }
+        self.one_by_one(axis, f);
     }
 }
 
 /// The axis besides this one along which an array is best cut into runs of memory.
-pub(crate) fn outermost<A, D: Dimension>(x: &ArrayViewMut<'_, A, D>, axis: Axis) -> Option<Axis> {
+pub(crate) fn outermost<A, D: Dimension>(x: &ArrayRef<A, D>, axis: Axis) -> Option<Axis> {
     (0..x.ndim())
         .filter(|&other| other != axis.index() && x.shape()[other] > 1)
         .max_by_key(|&other| x.strides()[other].unsigned_abs())
@@ -395,53 +386,4 @@ fn plane<S: RawData, D: Dimension>(
     }
     let array = array.into_dimensionality().expect("two axes are left");
     if axis < unit { array } else { array.reversed_axes() }
-}
-
-/// The lane where it lies, else a copy of it.
-fn gather<'a, A: Element>(lane: &'a ArrayView1<'_, A>, scratch: &'a mut Vec<A>) -> &'a [A] {
-    match lane.as_slice() {
-        Some(slice) => slice,
-        None => {
-            scratch.clear();
-            scratch.extend(lane.iter().copied());
-            scratch
-        }
-    }
-}
-
-fn strand<A: Element, B>(
-    scratch: &mut Scratch<A>,
-    x: Option<ArrayView1<'_, A>>,
-    other: Option<ArrayView1<'_, A>>,
-    out: Option<ArrayViewMut1<'_, A>>,
-    stat: &mut B,
-    f: &impl Fn(Strand<'_, A, B>),
-) {
-    let other = other.as_ref().map_or(&[][..], |lane| gather(lane, &mut scratch.other));
-    let x = match (&x, &out) {
-        (Some(x), _) => gather(x, &mut scratch.x),
-        (None, Some(out)) => {
-            scratch.x.clear();
-            match out.as_slice() {
-                Some(out) => scratch.x.extend_from_slice(out),
-                None => scratch.x.extend(out.iter().copied()),
-            }
-            &scratch.x
-        }
-        (None, None) => &[],
-    };
-    match out {
-        None => f(Strand { x, other, out: &mut [], stat }),
-        Some(mut out) => match out.as_slice_mut() {
-            Some(out) => f(Strand { x, other, out, stat }),
-            None => {
-                scratch.out.clear();
-                scratch.out.resize(out.len(), A::zero());
-                f(Strand { x, other, out: &mut scratch.out, stat });
-                for (to, from) in out.iter_mut().zip(&scratch.out) {
-                    *to = *from;
-                }
-            }
-        },
-    }
 }

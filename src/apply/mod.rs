@@ -17,7 +17,7 @@ mod product;
 mod tiles;
 mod transpose;
 
-use ndarray::{Array, ArrayRef, Dimension};
+use ndarray::{Array, ArrayRef, Dimension, ShapeBuilder};
 
 use crate::activation::{Cost, Elementwise, Halved};
 use crate::element::Element;
@@ -170,6 +170,13 @@ pub(crate) fn map<A: Element, D: Dimension, O: Op>(op: O, x: &ArrayRef<A, D>) ->
     {
         let out = op.collect(run);
         return layout::shaped_as(x, out);
+    }
+    if (x.len() <= COLLECT_MAX || is_collected::<A, O>(op, x.len()))
+        && x.t().is_standard_layout()
+        && let Some(run) = x.as_slice_memory_order()
+    {
+        const FITS: &str = "as many elements as the input";
+        return Array::from_shape_vec(x.raw_dim().f(), op.collect(run)).expect(FITS);
     }
     let mut out = new_like(x);
     let job = Job::new();

@@ -6,7 +6,7 @@ use super::Walk;
 use crate::apply::tiles::columns;
 use crate::element::Element;
 
-impl<'a, A: Element, B: Send, D: Dimension> Walk<'a, A, B, D> {
+impl<'a, A: Element, B: Send + Clone, D: Dimension> Walk<'a, A, B, D> {
     /// The axis, other than this one, along which the elements of the first array stand side by side.
     pub(super) fn unit(&self, axis: Axis) -> Option<usize> {
         let (shape, strides) = match (&self.x, &self.out) {
