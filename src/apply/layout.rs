@@ -13,6 +13,10 @@ use crate::element::Element;
 
 /// Rows shorter than this are gathered together instead of being walked one by one.
 const SHORT_ROW: usize = 32;
+/// Rows of plain functions shorter than this are not walked one by one either.
+const PLAIN_ROW: usize = 48;
+/// Rows of at least this many elements are walked whole, in the order of memory.
+const LONG_ROW: usize = 256;
 /// A strided piece of this many elements is not cut further: with its output and both buffers it
 /// fits in the first-level cache.
 const TILE: usize = 1024;
@@ -234,18 +238,42 @@ fn middle<A: Element>(len: usize, pieces: usize) -> usize {
     if share > page { share / page * page } else { share }
 }
 
-/// The axis to halve next: the longest one, but one on which both arrays are contiguous only while
-/// its pieces stay long.
-fn axis_to_halve(shape: &[usize], contiguous: Option<usize>) -> Option<usize> {
-    let weight = |axis: usize| {
-        if Some(axis) == contiguous && shape[axis] <= TILE { 0 } else { shape[axis] }
+/// The axis to halve next: the longest one, but the innermost in memory only where nothing else is left, and while its
+/// pieces stay long.
+fn axis_to_halve(shape: &[usize], innermost: Option<usize>) -> Option<usize> {
+    let weight = |axis: usize| match shape[axis] {
+        len if Some(axis) != innermost => len,
+        ..=TILE => 0,
+        _ => 2,
     };
     (0..shape.len()).max_by_key(|&axis| weight(axis)).filter(|&axis| weight(axis) > 1)
+}
+
+/// The axis along which the elements of `x` stand closest to each other.
+fn innermost<A, D: Dimension>(x: &ArrayRef<A, D>) -> Option<usize> {
+    let axes = (0..x.ndim()).filter(|&axis| x.shape()[axis] > 1);
+    axes.min_by_key(|&axis| x.strides()[axis].unsigned_abs())
+}
+
+/// The same where it is one axis for both.
+fn innermost_of_both<A, D: Dimension>(x: &ArrayRef<A, D>, out: &ArrayRef<A, D>) -> Option<usize> {
+    innermost(out).filter(|_| innermost(x) == innermost(out))
 }
 
 /// The longest axis along which `x` is contiguous.
 fn unit_axis<A, D: Dimension>(x: &ArrayRef<A, D>) -> Option<usize> {
     (0..x.ndim()).find(|&axis| x.strides()[axis] == 1 && x.shape()[axis] > 1)
+}
+
+/// Elements of two arrays in different orders from which on pieces that stay in the first-level cache are better than one
+/// walk.
+const TRANSPOSED: usize = 64 << 10;
+
+/// Whether no row of both is worth a loop of its own, and one walk over all elements is as good as any.
+pub(super) fn has_no_rows<A, D: Dimension>(x: &ArrayRef<A, D>, out: &ArrayRef<A, D>) -> bool {
+    let unit = unit_axis_of_both(x, out);
+    let has_rows = unit.is_some_and(|axis| out.shape()[axis] >= PLAIN_ROW);
+    !has_rows && (x.len() < TRANSPOSED || innermost_of_both(x, out).is_some())
 }
 
 fn cut_strided<'a, A: Element, D: Dimension + 'a>(
@@ -254,8 +282,7 @@ fn cut_strided<'a, A: Element, D: Dimension + 'a>(
     x: ArrayViewMut<'a, A, D>,
     leaf: Leaf<'a, A>,
 ) {
-    let unit = unit_axis(&x);
-    match axis_to_halve(x.shape(), unit) {
+    match axis_to_halve(x.shape(), innermost(&x)) {
         Some(axis) if pieces > 1 => {
             let middle = x.len_of(Axis(axis)) / 2;
             let (a, b) = x.split_at(Axis(axis), middle);
@@ -268,8 +295,10 @@ fn cut_strided<'a, A: Element, D: Dimension + 'a>(
 
 fn strided<A: Element, D: Dimension>(mut x: ArrayViewMut<'_, A, D>, leaf: Leaf<'_, A>) {
     let unit = unit_axis(&x);
+    let is_long = unit.is_some_and(|axis| x.shape()[axis] >= LONG_ROW);
     if x.len() > TILE
-        && let Some(axis) = axis_to_halve(x.shape(), unit)
+        && !is_long
+        && let Some(axis) = axis_to_halve(x.shape(), innermost(&x))
     {
         let middle = x.len_of(Axis(axis)) / 2;
         let (a, b) = x.split_at(Axis(axis), middle);
@@ -307,7 +336,7 @@ fn cut_strided_two<'a, A: Element, D: Dimension + 'a>(
     reads_out: bool,
     leaf: PairLeaf<'a, A>,
 ) {
-    match axis_to_halve(out.shape(), unit_axis_of_both(&x, &out)) {
+    match axis_to_halve(out.shape(), innermost_of_both(&x, &out)) {
         Some(axis) if pieces > 1 => {
             let middle = out.len_of(Axis(axis)) / 2;
             let (x0, x1) = x.split_at(Axis(axis), middle);
@@ -331,8 +360,10 @@ fn strided_two<A: Element, D: Dimension>(
     leaf: PairLeaf<'_, A>,
 ) {
     let unit = unit_axis_of_both(&x, &out);
+    let is_long = unit.is_some_and(|axis| out.shape()[axis] >= LONG_ROW);
     if out.len() > TILE
-        && let Some(axis) = axis_to_halve(out.shape(), unit)
+        && !is_long
+        && let Some(axis) = axis_to_halve(out.shape(), innermost_of_both(&x, &out))
     {
         let middle = out.len_of(Axis(axis)) / 2;
         let (x0, x1) = x.split_at(Axis(axis), middle);

@@ -179,6 +179,10 @@ pub(crate) fn map<A: Element, D: Dimension, O: Op>(op: O, x: &ArrayRef<A, D>) ->
         return Array::from_shape_vec(x.raw_dim().f(), op.collect(run)).expect(FITS);
     }
     let mut out = new_like(x);
+    if is_walked(op, x, &out) {
+        plain::assign_each(op, x, &mut out);
+        return out;
+    }
     let job = Job::new();
     // Without reading ahead: new pages take most of the time.
     let leaf = |x: &[A], out: &mut [A]| op.assign_ahead(job, x, &[], out);
@@ -208,6 +212,13 @@ pub(crate) fn map_inplace<A: Element, D: Dimension, O: Op>(op: O, x: &mut ArrayR
     {
         return op.overwrite(job, run);
     }
+    if const { O::PLAIN_UP_TO > 0 }
+        && x.as_slice_memory_order().is_none()
+        && parallel::pieces(op.cost(), parallel::singles::<A>(x.len())) < 2
+        && layout::has_no_rows(x, x)
+    {
+        return plain::overwrite_each(op, x);
+    }
     layout::each_mut(op.cost(), x, &|piece| op.overwrite(job, piece));
 }
 
@@ -228,9 +239,29 @@ pub(crate) fn map_assign_into<A: Element, D: Dimension, O: Op>(
     {
         return op.assign(job, x, out);
     }
+    if is_walked(op, x, out) {
+        return plain::assign_each(op, x, out);
+    }
     let is_cheap = matches!(op.cost(), Cost::Light);
     let job = if is_cheap { beyond_cache::<A>(job, x.len(), op.is_plain()) } else { job };
     layout::each_pair(op.cost(), x, out, &|x, out| op.assign(job, x, out));
+}
+
+/// Whether a plain operation takes longer in pieces of the arrays than element by element.
+#[inline(always)]
+fn is_walked<A: Element, D: Dimension, O: Op>(
+    op: O,
+    x: &ArrayRef<A, D>,
+    out: &ArrayRef<A, D>,
+) -> bool {
+    if const { O::PLAIN_UP_TO == 0 } {
+        return false;
+    }
+    let is_run = x.strides() == out.strides() && x.as_slice_memory_order().is_some();
+    let are_runs = is_run || x.is_standard_layout() && out.is_standard_layout();
+    !are_runs
+        && parallel::pieces(op.cost(), parallel::singles::<A>(x.len())) < 2
+        && layout::has_no_rows(x, out)
 }
 
 /// `op(a)`.

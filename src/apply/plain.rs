@@ -3,6 +3,7 @@
 //! nothing is written twice.
 
 use fearless_simd::Simd;
+use ndarray::{ArrayRef, ArrayView, ArrayViewMut, Dimension, Zip};
 
 use super::Op;
 use super::elementwise::WIDEST;
@@ -47,6 +48,59 @@ impl<A: Element, O: Op> Kernel for Fews<'_, A, O> {
         out.truncate(x.len());
         out
     }
+}
+
+/// Elements of any layouts.
+struct Each<'a, A, D, O> {
+    op: O,
+    x: ArrayView<'a, A, D>,
+    out: ArrayViewMut<'a, A, D>,
+}
+
+impl<A: Element, D: Dimension, O: Op> Kernel for Each<'_, A, D, O> {
+    type Output = ();
+    #[inline(always)]
+    fn run<S: Simd>(self, simd: S) {
+        let Self { op, x, out } = self;
+        Zip::from(out).and(x).for_each(
+            #[inline(always)]
+            |out, &x| *out = few(simd, op, &[x; FEW])[0],
+        );
+    }
+}
+
+/// `out = op(x)` in one walk, whatever the layouts.
+#[inline(always)]
+pub(super) fn assign_each<A: Element, D: Dimension, O: Op>(
+    op: O,
+    x: &ArrayRef<A, D>,
+    out: &mut ArrayRef<A, D>,
+) {
+    run_plainly(Each { op, x: x.view(), out: out.view_mut() });
+}
+
+/// Elements of any layout, overwritten.
+struct Overwritten<'a, A, D, O> {
+    op: O,
+    x: ArrayViewMut<'a, A, D>,
+}
+
+impl<A: Element, D: Dimension, O: Op> Kernel for Overwritten<'_, A, D, O> {
+    type Output = ();
+    #[inline(always)]
+    fn run<S: Simd>(self, simd: S) {
+        let Self { op, x } = self;
+        Zip::from(x).for_each(
+            #[inline(always)]
+            |x| *x = few(simd, op, &[*x; FEW])[0],
+        );
+    }
+}
+
+/// `x = op(x)` in one walk, whatever the layout.
+#[inline(always)]
+pub(super) fn overwrite_each<A: Element, D: Dimension, O: Op>(op: O, x: &mut ArrayRef<A, D>) {
+    run_plainly(Overwritten { op, x: x.view_mut() });
 }
 
 /// `op(x)` in fresh memory, in line, with the instructions that every processor has.

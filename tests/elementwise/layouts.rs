@@ -106,6 +106,11 @@ fn layouts() -> Vec<Layout> {
             .slice(&[BACK, ALL, BACK])
             .permuted(&[1, 2, 0]),
         Layout::new("larger than a tile", &[70, 61]).slice(&[ALL, (0, None, 2)]).permuted(&[1, 0]),
+        Layout::new("rows beside a gap", &[40, 70]).slice(&[ALL, (3, Some(63), 1)]),
+        Layout::new("long rows beside a gap", &[7, 300]).slice(&[ALL, (7, Some(290), 1)]),
+        Layout::new("steps in many rows", &[90, 61]).slice(&[ALL, (0, None, 2)]),
+        Layout::new("steps in long rows", &[3, 2600]).slice(&[BACK, (0, None, -2)]),
+        Layout::new("a large transpose", &[257, 260]).permuted(&[1, 0]),
         Layout::new("four axes", &[2, 3, 4, 33]).permuted(&[3, 1, 0, 2]),
         Layout::new("five axes", &[2, 3, 2, 3, 5]).slice(&[ALL, BACK, ALL, (0, None, 2), ALL]),
         Layout::new("six axes", &[2, 3, 2, 2, 3, 4]).permuted(&[5, 0, 4, 1, 3, 2]),
