@@ -39,7 +39,7 @@ fn networks<A: Element>() {
         first.push(layer(70, 33)).push(chosen()).push(layer(33, 10))
     };
     let softmax_alone = Sequential::<A>::new().push(Layer::Softmax);
-    let wide = Sequential::new().push(layer::<A>(8, 150)).push(Layer::Softmax).push(layer(150, 3));
+    let wide = Sequential::new().push(layer::<A>(8, 60)).push(Layer::Softmax).push(layer(60, 3));
     for (name, net) in [
         ("dense", dense()),
         ("dense, softmax", dense().push(Layer::Softmax)),

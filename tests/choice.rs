@@ -261,6 +261,7 @@ fn bad_parameters_are_errors_that_say_what_is_wrong() {
         ("relu(True, 1)", "2 parameters are too many: relu takes no parameters"),
         ("nn.GELU(True)", "1 parameter is too many: gelu takes no parameters"),
         ("softplus(1, 20, 3)", "3 parameters are too many: softplus takes beta"),
+        ("softplus(threshold=20, 30)", "2 parameters are too many: softplus takes beta"),
         ("softplus(1, x)", "2 parameters are too many: softplus takes beta"),
         ("elu(True)", "elu: alpha must be a number, got \"True\""),
         ("nn.GLU(dim=-1)", "unknown activation \"nn.GLU\"; it is of two halves: the function glu"),

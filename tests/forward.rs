@@ -381,6 +381,25 @@ fn a_description_makes_a_network() {
     assert_eq!(read_back.to_string(), by_hand.to_string());
 }
 
+/// Blocks of rows of which the last has one, on every level.
+#[test]
+fn a_softmax_wider_than_what_is_before_it_takes_a_row_that_is_left_over() {
+    let weights = weights(&[(0, 4, 8), (2, 8, 20)]);
+    let net = Sequential::<f32>::from_description("linear,relu,linear,softmax", &weights).unwrap();
+    for level in Level::available() {
+        with_level(level, || {
+            for batch in [1, 2, 65, 97, 129, 193, 257] {
+                let x = noise(batch, 4, 3);
+                let expected = net.forward_all(&x).unwrap().pop().unwrap();
+                assert_bits(&net.forward(&x).unwrap(), &expected, "forward");
+                let mut workspace = Workspace::new();
+                let y = net.forward_into(&x, &mut workspace).unwrap().to_owned();
+                assert_bits(&y, &expected, "forward_into");
+            }
+        });
+    }
+}
+
 #[test]
 fn a_missing_tensor_among_many_names_those_that_are_alike() {
     let mut weights = Weights::new();

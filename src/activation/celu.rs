@@ -14,7 +14,8 @@ use crate::math::{Pair, elu};
 /// | f32     | 0.51 ULP  | 0.54 ULP        | −alpha | +∞ | NaN |
 /// | f64     | 0.85 ULP  | 0.78 ULP        | −alpha | +∞ | NaN |
 ///
-/// Like ELU, but with slope 1 at 0 from both sides for every `alpha`, which must be positive.
+/// Like ELU, but with slope 1 at 0 from both sides for every `alpha`, which must be positive. In `f64` value and
+/// slope at −∞ are those at the lowest number, and for an `alpha` above 2e305 not the limits.
 ///
 /// [Barron, 2017](https://arxiv.org/abs/1704.07483)
 #[doc(alias = "continuously_differentiable_elu")]

@@ -48,8 +48,8 @@ pub trait Elementwise: Copy + Send + Sync {
     #[doc(hidden)]
     const HALVED: Halved = Halved::No;
 
-    /// Bytes of the largest new array that is not worth better instructions than every processor has; none where a step is
-    /// fused or where there are many.
+    /// Bytes of the largest new array that is not worth better instructions than every processor has; 0 where a step is fused
+    /// or where there are many. With any other number arrays without rows, however large, are not worth them either.
     #[doc(hidden)]
     const PLAIN_UP_TO: usize = 0;
 

@@ -15,6 +15,7 @@ use crate::math::{Pair, tanh};
 /// | f64     | 0.9 ULP   | 0.8 ULP        | −cap | cap | NaN |
 ///
 /// Keeps logits within ±cap, nearly unchanged while they are small; as in Gemma 2. Odd, keeps the sign of zero.
+/// In `f64` values and slopes at ±∞ are those at the largest number, and for a cap above 4e305 not the limits.
 ///
 /// [Gemma Team, 2024](https://arxiv.org/abs/2408.00118)
 #[doc(alias = "soft_capping")]

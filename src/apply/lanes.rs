@@ -1,7 +1,8 @@
 //! Walks along an axis: every lane of an array of any layout reaches a function as a slice.
 //!
 //! Arrays are halved along their other axes for threads. A lane whose elements stand side by side
-//! is handed on where it lies; any other lane goes through scratch memory.
+//! is handed on where it lies; any other lane goes through scratch memory, and so do short ones between gaps, several at a
+//! time.
 
 mod one_by_one;
 mod packed;

@@ -1,8 +1,8 @@
 //! From arrays of any layout to contiguous pieces.
 //!
-//! Arrays whose memory is one run are handed on as one slice. Any other array is halved along its
-//! longest axis until a piece fits in the first-level cache; a piece is walked row by row along
-//! the axis on which the output is contiguous, and rows that are not contiguous, or too short to
+//! Arrays whose memory is one run are handed on as one slice. Long rows that are contiguous in both arrays are handed on
+//! whole. Any other array is halved, along its innermost axis last, until a piece fits in the first-level cache; a piece is
+//! walked row by row along the axis on which the output is contiguous, and rows that are not contiguous, or too short to
 //! pay for themselves, go through a small buffer.
 
 use ndarray::{Array, ArrayRef, ArrayView, ArrayViewMut, Axis, Dimension, ShapeBuilder};
@@ -242,16 +242,16 @@ fn middle<A: Element>(len: usize, pieces: usize) -> usize {
 /// pieces stay long.
 fn axis_to_halve(shape: &[usize], innermost: Option<usize>) -> Option<usize> {
     let weight = |axis: usize| match shape[axis] {
-        len if Some(axis) != innermost => len,
+        len if Some(axis) != innermost => 2 * len,
         ..=TILE => 0,
-        _ => 2,
+        _ => 3,
     };
-    (0..shape.len()).max_by_key(|&axis| weight(axis)).filter(|&axis| weight(axis) > 1)
+    (0..shape.len()).max_by_key(|&axis| weight(axis)).filter(|&axis| weight(axis) > 2)
 }
 
 /// The axis along which the elements of `x` stand closest to each other.
 fn innermost<A, D: Dimension>(x: &ArrayRef<A, D>) -> Option<usize> {
-    let axes = (0..x.ndim()).filter(|&axis| x.shape()[axis] > 1);
+    let axes = (0..x.ndim()).filter(|&axis| x.shape()[axis] > 1 && x.strides()[axis] != 0);
     axes.min_by_key(|&axis| x.strides()[axis].unsigned_abs())
 }
 
@@ -271,6 +271,10 @@ const TRANSPOSED: usize = 64 << 10;
 
 /// Whether no row of both is worth a loop of its own, and one walk over all elements is as good as any.
 pub(super) fn has_no_rows<A, D: Dimension>(x: &ArrayRef<A, D>, out: &ArrayRef<A, D>) -> bool {
+    // The walk has a loop along the first axis or the last.
+    if x.shape().first() == Some(&1) || x.shape().last() == Some(&1) {
+        return false;
+    }
     let unit = unit_axis_of_both(x, out);
     let has_rows = unit.is_some_and(|axis| out.shape()[axis] >= PLAIN_ROW);
     !has_rows && (x.len() < TRANSPOSED || innermost_of_both(x, out).is_some())

@@ -2,7 +2,8 @@
 //!
 //! The order of work inside a verb is always the same: the layout is looked at ([`layout`]), large
 //! arrays are cut into pieces for threads ([`parallel`]), each piece picks its SIMD instructions
-//! and runs one loop ([`elementwise`] or [`lanes`]). Nothing here knows any activation.
+//! and runs one loop ([`elementwise`] or [`lanes`]). Only plain operations on arrays without rows are one walk over all
+//! elements ([`plain`]). Nothing here knows any activation.
 
 mod blocks;
 pub(crate) mod elementwise;
@@ -165,15 +166,14 @@ impl<T: Elementwise> Op for Slope<T> {
 pub(crate) fn map<A: Element, D: Dimension, O: Op>(op: O, x: &ArrayRef<A, D>) -> Array<A, D> {
     // On one thread small arrays, and those of cheap operations. Large ones start as zero pages of the operating system,
     // which all threads then touch first.
-    if (x.len() <= COLLECT_MAX || is_collected::<A, O>(op, x.len()))
-        && let Some(run) = x.as_slice()
-    {
-        let out = op.collect(run);
-        return layout::shaped_as(x, out);
-    }
-    if (x.len() <= COLLECT_MAX || is_collected::<A, O>(op, x.len()))
-        && x.t().is_standard_layout()
+    let is_collected = || x.len() <= COLLECT_MAX || is_collected::<A, O>(op, x.len());
+    if let Some(run) = x.as_slice() {
+        if is_collected() {
+            return layout::shaped_as(x, op.collect(run));
+        }
+    } else if x.t().is_standard_layout()
         && let Some(run) = x.as_slice_memory_order()
+        && is_collected()
     {
         const FITS: &str = "as many elements as the input";
         return Array::from_shape_vec(x.raw_dim().f(), op.collect(run)).expect(FITS);
@@ -214,8 +214,8 @@ pub(crate) fn map_inplace<A: Element, D: Dimension, O: Op>(op: O, x: &mut ArrayR
     }
     if const { O::PLAIN_UP_TO > 0 }
         && x.as_slice_memory_order().is_none()
-        && parallel::pieces(op.cost(), parallel::singles::<A>(x.len())) < 2
         && layout::has_no_rows(x, x)
+        && parallel::pieces(op.cost(), parallel::singles::<A>(x.len())) < 2
     {
         return plain::overwrite_each(op, x);
     }
@@ -260,8 +260,8 @@ fn is_walked<A: Element, D: Dimension, O: Op>(
     let is_run = x.strides() == out.strides() && x.as_slice_memory_order().is_some();
     let are_runs = is_run || x.is_standard_layout() && out.is_standard_layout();
     !are_runs
-        && parallel::pieces(op.cost(), parallel::singles::<A>(x.len())) < 2
         && layout::has_no_rows(x, out)
+        && parallel::pieces(op.cost(), parallel::singles::<A>(x.len())) < 2
 }
 
 /// `op(a)`.

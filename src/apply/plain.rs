@@ -1,4 +1,4 @@
-//! New arrays of plain functions, in line. Of a few elements the choice of instructions and the calls would take longer; of
+//! Plain functions: arrays of any layout in one walk, and new arrays, in line. Of a few elements the choice of instructions and the calls would take longer; of
 //! many, what memory takes: an iterator of known length is written where it stays, without a look at the capacity, and
 //! nothing is written twice.
 

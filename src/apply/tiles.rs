@@ -46,7 +46,7 @@ pub(crate) const GROUPS: usize = 4;
 const WIDEST_ROW: usize = GROUPS * WIDEST;
 /// Lanes in one run of memory up to this long are transposed; longer ones fill vectors well by
 /// themselves.
-const SHORT: usize = 64;
+pub(super) const SHORT: usize = 64;
 /// Lanes of a vector that are better filled than none.
 const FILLED: usize = 2;
 /// More lanes than any vector has.

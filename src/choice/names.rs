@@ -196,7 +196,8 @@ impl Activation {
                     let is_number = position == parameters.len() && value.parse::<f64>().is_ok();
                     let is_ignored = is_number && dialects().any(|(.., ours)| ours.is_none())
                         || is_flag(value) && !matches!(of, Self::Gelu | Self::GeluTanh);
-                    if is_ignored && position + 1 == values.len() {
+                    let is_twice = is_number && ignored.is_some();
+                    if is_ignored && !is_twice && position + 1 == values.len() {
                         continue;
                     }
                     return Err(Reason::TooMany { of, given: values.len() });

@@ -203,8 +203,8 @@ impl<A: Element> Sequential<A> {
     }
 
     /// As [`forward`](Self::forward), in buffers that the caller keeps: after the first call with
-    /// the largest batch layers allocate nothing, but for what deals work to threads, and a softmax of rows of more than
-    /// 16 KiB.
+    /// the largest batch layers allocate nothing, but for what deals work to threads and some softmax layers: of rows of more
+    /// than 16 KiB, of one row that is left over from the blocks of a batch, and on processors without fused multiply-adds.
     ///
     /// ```
     /// use ndarray::array;
@@ -233,7 +233,8 @@ impl<A: Element> Sequential<A> {
         if linears > 0 && !matches!(self.layers.first(), Some(Layer::Linear(_))) {
             width = width.max(x.ncols());
         }
-        if batch == 1 && self.layers.iter().any(|layer| matches!(layer, Layer::Softmax)) {
+        let has_softmax = || self.layers.iter().any(|layer| matches!(layer, Layer::Softmax));
+        if batch == 1 && outputs * size_of::<A>() <= ROW && has_softmax() {
             width = width.max(outputs);
         }
         let [out, between] = &mut workspace.buffers;
@@ -249,7 +250,7 @@ impl<A: Element> Sequential<A> {
         Ok(ArrayView2::from_shape((batch, outputs), out).expect("the slice has this length"))
     }
 
-    /// All layers of some rows; `between` has room for the outputs of two.
+    /// All layers of some rows; `between` has room for the outputs of two of the inner ones.
     fn through(&self, x: ArrayView2<'_, A>, between: &mut [A], out: &mut [A]) {
         let mut shape = x.dim();
         let last = self.linears().last().map(|(index, _)| index);
@@ -286,7 +287,10 @@ impl<A: Element> Sequential<A> {
                     let mut cells = rows(if is_last { &mut *out } else { &mut *now }, shape);
                     if let Layer::Activation(activation) = layer {
                         activation.map_inplace(&mut *cells);
-                    } else if shape.0 == 1 && size_of::<A>() * shape.1 <= ROW {
+                    } else if shape.0 == 1
+                        && size_of::<A>() * shape.1 <= ROW
+                        && shape.1 <= next.len()
+                    {
                         let mut copy = rows(&mut *next, shape);
                         copy.assign(&cells);
                         copy.softmax_assign_into(Axis(1), &mut cells);

@@ -4,7 +4,7 @@
 use ndarray::{ArrayView, ArrayViewMut, Axis, Dimension};
 
 use super::{PART, Walk, outermost};
-use crate::apply::tiles::short;
+use crate::apply::tiles::{SHORT, short};
 use crate::element::Element;
 
 /// Bytes of the longest lane for which this is better than to go lane by lane: rows of 3, 20, 100 and 257 `f32` beside a gap
@@ -92,7 +92,9 @@ impl<'a, A: Element, B: Send + Clone, D: Dimension> Walk<'a, A, B, D> {
         let mut strides = inputs.into_iter().flatten().map(|x| x.stride_of(axis)).chain(out);
         let are_slices = self.other.is_some() && strides.all(|stride| stride == 1);
         let longest = if are_slices { LONGEST_OF_TWO } else { LONGEST };
-        has_way && len > 0 && len * size_of::<A>() <= longest && self.stat.len() > 1
+        // Without fused steps longer lanes go one by one anyway.
+        let is_taken = self.tile.is_none_or(|tile| len <= SHORT || tile.takes(len));
+        has_way && is_taken && len > 0 && len * size_of::<A>() <= longest && self.stat.len() > 1
     }
 
     /// All lanes so; what cannot be done is handed to `one_by_one`.
