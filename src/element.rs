@@ -11,6 +11,19 @@ use crate::softmax::SoftmaxLoops;
 
 /// An element type that activations work on: [`f32`] or [`f64`].
 ///
+/// The bound of generic code. It is also a number of num-traits, whose `to_f64` takes a reference and gives an `Option`: of a
+/// reference `x: &A` write `Element::to_f64(*x)`.
+///
+/// ```
+/// use ndarray::{Array1, ArrayRef1};
+/// use ndarray_activations::{Element, prelude::*};
+/// fn largest_gelu<A: Element>(x: &ArrayRef1<A>) -> f64 {
+///     let y: Array1<A> = x.gelu();
+///     y.iter().fold(f64::MIN, |largest, &y| largest.max(Element::to_f64(y)))
+/// }
+/// assert_eq!(largest_gelu(&ndarray::array![0.0f32, -1.0]), 0.0);
+/// ```
+///
 /// Integer arrays are rejected when the program is compiled:
 ///
 /// ```compile_fail

@@ -18,7 +18,7 @@ mod product;
 mod tiles;
 mod transpose;
 
-use ndarray::{Array, ArrayRef, Dimension, ShapeBuilder};
+use ndarray::{Array, ArrayRef, Dimension};
 
 use crate::activation::{Cost, Elementwise, Halved};
 use crate::element::Element;
@@ -166,28 +166,27 @@ impl<T: Elementwise> Op for Slope<T> {
 pub(crate) fn map<A: Element, D: Dimension, O: Op>(op: O, x: &ArrayRef<A, D>) -> Array<A, D> {
     // On one thread small arrays, and those of cheap operations. Large ones start as zero pages of the operating system,
     // which all threads then touch first.
-    let is_collected = || x.len() <= COLLECT_MAX || is_collected::<A, O>(op, x.len());
-    if let Some(run) = x.as_slice() {
-        if is_collected() {
-            return layout::shaped_as(x, op.collect(run));
-        }
-    } else if x.t().is_standard_layout()
-        && let Some(run) = x.as_slice_memory_order()
-        && is_collected()
+    if (x.len() <= COLLECT_MAX || is_collected::<A, O>(op, x.len()))
+        && let Some(run) = x.as_slice()
     {
-        const FITS: &str = "as many elements as the input";
-        return Array::from_shape_vec(x.raw_dim().f(), op.collect(run)).expect(FITS);
+        let out = op.collect(run);
+        return layout::shaped_as(x, out);
     }
     let mut out = new_like(x);
-    if is_walked(op, x, &out) {
-        plain::assign_each(op, x, &mut out);
-        return out;
+    fill(op, x, &mut out);
+    out
+}
+
+/// The same into zeros. Not in line, and the new array does not come from here: either cost arrays of a few elements 7 to 25 %.
+#[inline(never)]
+fn fill<A: Element, D: Dimension, O: Op>(op: O, x: &ArrayRef<A, D>, out: &mut ArrayRef<A, D>) {
+    if is_walked(op, x, out) {
+        return plain::assign_each(op, x, out);
     }
     let job = Job::new();
     // Without reading ahead: new pages take most of the time.
     let leaf = |x: &[A], out: &mut [A]| op.assign_ahead(job, x, &[], out);
-    layout::each_pair(op.cost(), x, &mut out, &leaf);
-    out
+    layout::each_pair(op.cost(), x, out, &leaf);
 }
 
 /// The largest array that [`map`] copies before it overwrites the copy: there the copy is nothing beside the
@@ -212,6 +211,12 @@ pub(crate) fn map_inplace<A: Element, D: Dimension, O: Op>(op: O, x: &mut ArrayR
     {
         return op.overwrite(job, run);
     }
+    overwrite_in_pieces(op, job, x);
+}
+
+/// The same of other layouts and on other threads, not in line either.
+#[inline(never)]
+fn overwrite_in_pieces<A: Element, D: Dimension, O: Op>(op: O, job: Job, x: &mut ArrayRef<A, D>) {
     if const { O::PLAIN_UP_TO > 0 }
         && x.as_slice_memory_order().is_none()
         && layout::has_no_rows(x, x)
