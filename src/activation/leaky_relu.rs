@@ -13,8 +13,9 @@ use crate::lane::Lane;
 /// | f32     | 0.5 ULP | exact | −∞ | +∞ | NaN |
 /// | f64     | 0.5 ULP | exact | −∞ | +∞ | NaN |
 ///
-/// At −∞ a slope of 0 gives NaN and one below 0 gives +∞. The slope is rounded once to the element type. The derivative at 0 is the slope. Frameworks differ in the
-/// slope: 0.01 in PyTorch, JAX and ONNX (the default here), 0.3 in the Keras layer, 0.2 in the Keras function.
+/// At −∞ a slope of 0 gives NaN and one below 0 gives +∞. The slope is rounded once to the element type. The derivative at 0
+/// is the slope. Frameworks differ in the slope: 0.01 in PyTorch, JAX and ONNX (the default here), 0.3 in the Keras layer, 0.2
+/// in the Keras function.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct LeakyRelu {
     /// The slope for negative inputs.

@@ -1,6 +1,8 @@
-//! Plain functions: arrays of any layout in one walk, and new arrays, in line. Of a few elements the choice of instructions and the calls would take longer; of
-//! many, what memory takes: an iterator of known length is written where it stays, without a look at the capacity, and
-//! nothing is written twice.
+//! Plain functions, with the instructions that every processor has.
+//!
+//! New arrays in line: of a few elements the choice of instructions and the calls would take longer; of many, what memory
+//! takes: an iterator of known length is written where it stays, without a look at the capacity, and nothing is written
+//! twice. And arrays of any layout, element by element in one walk, where there are no rows that vectors could read.
 
 use fearless_simd::Simd;
 use ndarray::{ArrayRef, ArrayView, ArrayViewMut, Dimension, Zip};

@@ -1,7 +1,7 @@
 //! Short lanes of arrays that are no run of memory: some of them at a time are put side by side, so that they go the way of
 //! those that stand there.
 
-use ndarray::{ArrayView, ArrayViewMut, Axis, Dimension};
+use ndarray::{ArrayBase, ArrayView, ArrayViewMut, Axis, Dimension, RawData};
 
 use super::{PART, Walk, outermost};
 use crate::apply::tiles::{SHORT, short};
@@ -14,6 +14,8 @@ const LONGEST: usize = 1280;
 const LONGEST_OF_TWO: usize = 192;
 /// Elements that are put side by side at a time.
 const TOGETHER: usize = 4 * PART;
+
+const RUN: &str = "it was made one run";
 
 /// Memory for what is put side by side.
 pub(super) struct Packed<A> {
@@ -29,14 +31,19 @@ impl<A> Packed<A> {
 }
 
 /// Moves this axis behind all others, which keep their order.
-macro_rules! lanes_last {
-    ($array:expr, $axis:expr) => {{
-        let mut array = $array;
-        for axis in $axis.index() + 1..array.ndim() {
-            array.swap_axes(axis - 1, axis);
-        }
-        array
-    }};
+fn lanes_last<S: RawData, D: Dimension>(mut array: ArrayBase<S, D>, axis: Axis) -> ArrayBase<S, D> {
+    for axis in axis.index() + 1..array.ndim() {
+        array.swap_axes(axis - 1, axis);
+    }
+    array
+}
+
+/// The first elements of memory, which grows where it must.
+fn grown<A: Element>(memory: &mut Vec<A>, len: usize) -> &mut [A] {
+    if memory.len() < len {
+        memory.resize(len, A::zero());
+    }
+    &mut memory[..len]
 }
 
 /// The elements of all lanes, one lane after the other.
@@ -45,11 +52,8 @@ fn pack<'s, A: Element, D: Dimension>(
     axis: Axis,
     scratch: &'s mut Vec<A>,
 ) -> ArrayViewMut<'s, A, D> {
-    let x = lanes_last!(x, axis);
-    if scratch.len() < x.len() {
-        scratch.resize(x.len(), A::zero());
-    }
-    let run = &mut scratch[..x.len()];
+    let x = lanes_last(x, axis);
+    let run = grown(scratch, x.len());
     let last = Axis(x.ndim() - 1);
     let len = x.len_of(last);
     if x.stride_of(last) == 1 {
@@ -65,7 +69,7 @@ fn pack<'s, A: Element, D: Dimension>(
 
 /// Puts them back.
 fn unpack<A: Element, D: Dimension>(run: &[A], out: ArrayViewMut<'_, A, D>, axis: Axis) {
-    let mut out = lanes_last!(out, axis);
+    let mut out = lanes_last(out, axis);
     let last = Axis(out.ndim() - 1);
     if out.stride_of(last) == 1 {
         let len = out.len_of(last);
@@ -130,7 +134,7 @@ impl<'a, A: Element, B: Send + Clone, D: Dimension> Walk<'a, A, B, D> {
         let last = Axis(self.stat.ndim() - 1);
         if let (Some(reduce), Some(x)) = (self.reduce, &self.x) {
             let x = pack(x.view(), axis, &mut packed.x);
-            let (run, len) = (x.as_slice().expect("it was made so"), x.len_of(last));
+            let (run, len) = (x.as_slice().expect(RUN), x.len_of(last));
             if let Some(stat) = self.stat.as_slice_mut() {
                 reduce.rows(run, len, stat);
             } else {
@@ -145,11 +149,8 @@ impl<'a, A: Element, B: Send + Clone, D: Dimension> Walk<'a, A, B, D> {
         let mut x = pack(x, axis, &mut packed.x);
         if let (Some(pairs), Some(other)) = (self.pairs, &self.other) {
             let other = pack(other.view(), axis, &mut packed.other);
-            let (x, other) = (x.as_slice().expect("it was made so"), other.as_slice().expect("so"));
-            if packed.out.len() < x.len() {
-                packed.out.resize(x.len(), A::zero());
-            }
-            let run = &mut packed.out[..x.len()];
+            let (x, other) = (x.as_slice().expect(RUN), other.as_slice().expect(RUN));
+            let run = grown(&mut packed.out, x.len());
             (pairs.rows)(x, other, run, out.len_of(axis));
             unpack(run, out.view_mut(), axis);
             return true;
@@ -158,7 +159,7 @@ impl<'a, A: Element, B: Send + Clone, D: Dimension> Walk<'a, A, B, D> {
         if !short(tile, last, None, &mut x) {
             return false;
         }
-        unpack(x.as_slice().expect("it was made so"), out.view_mut(), axis);
+        unpack(x.as_slice().expect(RUN), out.view_mut(), axis);
         true
     }
 }
