@@ -45,6 +45,16 @@ impl LeakyRelu {
     }
 }
 
+impl LeakyRelu {
+    /// Whether the slope, rounded to the lanes' type, is above 0 and not above 1: then every `x > 0` is at least its product.
+    #[inline(always)]
+    fn is_gentle<V: Lane>(self) -> bool {
+        let slope =
+            if V::SINGLE { f64::from(self.negative_slope as f32) } else { self.negative_slope };
+        slope > 0.0 && slope <= 1.0
+    }
+}
+
 impl Spec for LeakyRelu {
     const NAME: &'static str = "leaky_relu";
     const ALIASES: &'static [&'static str] = &["lrelu", "leaky"];
@@ -65,6 +75,10 @@ impl Elementwise for LeakyRelu {
         // Both parts keep NaN; one of them is a zero, so the sum is rounded once, fused or not: to add -0 changes
         // nothing, not even what is rounded to a zero. No select on `x` itself: in place that becomes a masked store,
         // which is slow.
+        if self.is_gentle::<V>() {
+            // The larger of the two. A slope of 0 would make NaN of infinity, one below it turn the signs of zeros.
+            return (x * self.negative_slope).at_least(x);
+        }
         let (below, above) = (x.at_most(x.splat(0.0)), x.at_least(x.splat(-0.0)));
         let slope = x.splat(self.negative_slope);
         if const { V::IS_FUSED } { below.mul_add(slope, above) } else { below * slope + above }

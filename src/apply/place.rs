@@ -187,7 +187,7 @@ mod tests {
         let x: Vec<f32> =
             (0..1000).map(|i| if i < 900 { i as f32 / 100.0 - 5.0 } else { hard[i % 9] }).collect();
         let bits = |y: &[f32]| y.iter().map(|y| y.to_bits()).collect::<Vec<_>>();
-        for slope in [0.01, 0.0, -0.5, 3.0] {
+        for slope in [0.01, 1.0, 1e-40, 1e-50, 0.0, -0.5, 3.0] {
             let op = Eval(LeakyRelu::new(slope));
             let (mut wide, mut other) = (vec![0.0; 1000], vec![0.0; 1000]);
             op.assign(job, &x, &mut wide);
