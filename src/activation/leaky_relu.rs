@@ -66,7 +66,7 @@ impl Spec for LeakyRelu {
 
 impl Elementwise for LeakyRelu {
     const COST: Cost = Cost::Light;
-    const PLAIN_UP_TO: usize = 512;
+    const PLAIN_UP_TO: usize = usize::MAX;
     const BOUNDS: Option<Bounds> =
         Some(Bounds { f32: 0.5, f64: 0.5, derivative_f32: 0.0, derivative_f64: 0.0 });
 
