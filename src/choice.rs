@@ -127,7 +127,7 @@ macro_rules! choice {
         /// ```
         ///
         /// A name means the same wherever it comes from: defaults are those of this crate. Where
-        /// another library has other defaults under the same name (the slope of `leaky_relu` and
+        /// another library has other defaults under the same name (the slope of `leaky_relu` in Keras,
         /// of `hard_sigmoid` in Keras 2 and ONNX), give the parameter: `HardSigmoid(alpha=0.2)`.
         ///
         /// What is not element-wise has a place of its own, which the error names: softmax, gated units, PReLU. Not in this

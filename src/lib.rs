@@ -43,7 +43,7 @@
 //! | `safetensors` | | weights from safetensors files |
 //! | `npy` | | arrays from `.npy` files |
 //! | `serde` | | [`Activation`] in configuration files |
-//! | `huge-pages` | | new arrays of 4 MiB and more on huge pages (Linux) |
+//! | `huge-pages` | | new arrays of 4 MiB and more on huge pages (Linux; Rust 1.95) |
 //!
 //! # Semantics
 //!
@@ -63,8 +63,8 @@
 //!
 //! # Threads
 //!
-//! With the feature `rayon`, large arrays are shared between the threads of the ambient pool: from 2 Mi elements on
-//! for functions as light as ReLU, 512 Ki for one exponential, 256 Ki for heavier ones, and from a sixteenth of that
+//! With the feature `rayon`, large arrays are shared between the threads of the ambient pool: from 2 Mi `f32`
+//! elements on (half as many `f64`) for functions as light as ReLU, 512 Ki for one exponential, 256 Ki for heavier ones, and from a sixteenth of that
 //! on (an eighth for softmax along another axis than the last) as long as the pool's threads are awake, as they are
 //! when one call follows another. Smaller calls never touch the pool. Within a pool a quarter of the first numbers
 //! counts. A thread outside of the pool works itself, while threads of the pool wake up and take over what is left.

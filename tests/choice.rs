@@ -119,6 +119,7 @@ fn pytorch_names_are_read() {
         ("Identity()", Activation::Identity),
         // By position, with what changes nothing here.
         ("nn.ReLU(True)", Activation::Relu),
+        ("nn.Hardsigmoid(True)", HardSigmoid::default().into()),
         ("LeakyReLU(0.2, True)", LeakyRelu::new(0.2).into()),
         ("Hardtanh(-2, 2, False)", Activation::HardTanh { min: -2.0, max: 2.0 }),
         ("Threshold(0.1, 20, True)", Activation::Threshold { threshold: 0.1, value: 20.0 }),
@@ -280,6 +281,9 @@ fn bad_parameters_are_errors_that_say_what_is_wrong() {
             "gelu(approximate='cubic')",
             "unknown parameter \"approximate\": gelu takes no parameters",
         ),
+        ("gelu(approximate='new')", "unknown parameter \"approximate\": gelu takes no parameters"),
+        ("nn.GELU('erf')", "unknown parameter \"approximate\": gelu takes no parameters"),
+        ("hard_sigmoid(True, 1)", "hard_sigmoid: slope must be a number, got \"True\""),
         ("relu(threshold=1)", "unknown parameter \"threshold\": relu takes no parameters"),
         ("elu(1", "is not of the form"),
         ("elu(,)", "is not of the form"),

@@ -176,6 +176,39 @@ fn scaled_softmax_is_within_2_ulp_of_the_exact_product() {
     scaled::<f64>();
 }
 
+fn warm<A: Element>() {
+    let mut rng = StdRng::seed_from_u64(9);
+    let softmax = || Softmax::along(Axis(0));
+    let seven = softmax().temperature(3.0).scale(-6.0).temperature(14.0).scale(-1.0);
+    for (op, temperature) in [
+        (softmax().temperature(3.0), 3.0),
+        (softmax().temperature(-0.7), -0.7),
+        (softmax().temperature(1e-3), 1e-3),
+        (softmax().temperature(49.0), 49.0),
+        (seven, 7.0),
+    ] {
+        let far = Array1::from_iter([0.0, -30.0, -200.0, -2100.0].map(A::from_f64));
+        let lanes = (0..KINDS).map(|kind| lane::<A>(kind, 300, &mut rng)).chain([far]);
+        for (kind, x) in lanes.enumerate() {
+            let exact = Exact::divided(&x, temperature);
+            let y = op.map(&x);
+            if exact.top.is_infinite() {
+                continue;
+            }
+            for i in 0..x.len() {
+                let error = ulp_error(y[i], exact.softmax(i));
+                assert!(error <= 2.0, "{} kind {kind} over {temperature} [{i}]: {error}", A::NAME);
+            }
+        }
+    }
+}
+
+#[test]
+fn softmax_with_a_temperature_is_within_2_ulp_of_the_exact_quotient() {
+    warm::<f32>();
+    warm::<f64>();
+}
+
 #[test]
 fn order_is_kept_between_adjacent_numbers() {
     // Around every place where the power of two changes.

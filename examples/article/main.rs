@@ -12,7 +12,8 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use ndarray::{Array, Array1, Array2, Axis, array};
-use ndarray_activations::prelude::*;
+use ndarray_activations::forward::{ForwardError, Linear, Sequential};
+use ndarray_activations::{loss, prelude::*};
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 
@@ -27,7 +28,10 @@ fn main() -> ExitCode {
     differentiable();
     softmax();
     overflow();
-    xor();
+    if let Err(error) = xor() {
+        eprintln!("the network for XOR: {error}");
+        return ExitCode::FAILURE;
+    }
     depth();
     match curves::draw_all(&folder) {
         Ok(count) => {
@@ -99,12 +103,16 @@ fn differentiable() {
         let share = 100.0 * flat.len() as f64 / fine.len() as f64;
         let first = flat.iter().copied().find(|x| *x > 0.0);
         let place = match (flat.last(), first) {
-            (None, _) => "its gradient vanishes nowhere".to_owned(),
-            (_, None) => format!("its gradient vanishes for x <= {:.2}", flat[flat.len() - 1]),
-            (_, Some(x)) => format!("its gradient vanishes for |x| > {x:.2}"),
+            (None, _) => "nowhere below 0.01".to_owned(),
+            (_, None) => format!("below 0.01 for x <= {:.2}", flat[flat.len() - 1]),
+            (_, Some(x)) => format!("below 0.01 for |x| > {x:.2}"),
         };
         println!("{:>14}: slope at most {steepest:.2}; {place} ({share:.0} % of -6..6)", op.name());
     }
+    println!(
+        "Where the slope is next to nothing the gradient vanishes, and what is in front of the unit does not learn.\n\
+         ReLU's does not fade above 0, but a unit that is always below is dead; leaky ReLU leaves it a slope."
+    );
 }
 
 /// Probabilities from any numbers.
@@ -124,17 +132,28 @@ fn overflow() {
     let x = array![1010.0, 1000.0, 990.0];
     let powers = x.mapv(f64::exp);
     let naive = &powers / powers.sum();
-    println!("{:>10}  {:>14}  {:>14}  {:>16}", "x", "e^x", "textbook", "softmax");
-    for (((x, power), naive), y) in x.iter().zip(&powers).zip(&naive).zip(&x.softmax(Axis(0))) {
-        println!("{x:>10}  {power:>14}  {naive:>14}  {y:>16.8e}");
+    let largest = x.fold(f64::NEG_INFINITY, |a, &b| a.max(b));
+    let below = (&x - largest).mapv(f64::exp);
+    let shifted = &below / below.sum();
+    println!(
+        "{:>6}{:>8}{:>10}{:>16}{:>16}{:>16}",
+        "x", "e^x", "textbook", "e^(x - max)", "shifted", "softmax"
+    );
+    for (i, y) in x.softmax(Axis(0)).iter().enumerate() {
+        let (x, power, naive, below, shifted) = (x[i], powers[i], naive[i], below[i], shifted[i]);
+        println!("{x:>6}{power:>8}{naive:>10}{below:>16.8e}{shifted:>16.8e}{y:>16.8e}");
     }
+    println!(
+        "e^1010 is more than a number can be, and infinity by infinity is no number. Taking the maximum from all\n\
+         elements divides numerators and sum by the same e^max: the quotients stay, and no power exceeds 1."
+    );
 }
 
 const CORNERS: [[f64; 2]; 4] = [[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]];
 const XOR: [f64; 4] = [0.0, 1.0, 1.0, 0.0];
 
 /// One straight line cannot separate XOR; two layers can.
-fn xor() {
+fn xor() -> Result<(), ForwardError> {
     heading("XOR: what one layer cannot do");
     let (inputs, targets) = (Array2::from(CORNERS.to_vec()), Array1::from(XOR.to_vec()));
 
@@ -173,10 +192,29 @@ fn xor() {
         b1.scaled_add(-0.5, &dz1.sum_axis(Axis(0)));
     }
     println!("Two layers, 2-{hidden}-1 with tanh and sigmoid, after {rounds} steps of descent:");
-    let y = ((x.dot(&w1) + &b1).activate(Tanh).dot(&w2) + &b2).sigmoid();
-    for ((x, y), target) in x.outer_iter().zip(&y).zip(&target) {
+    let net = Sequential::new()
+        .push(Linear::new(w1.reversed_axes(), b1)?)
+        .push(Tanh)
+        .push(Linear::new(w2.reversed_axes(), b2)?)
+        .push(Sigmoid);
+    for ((x, y), target) in x.outer_iter().zip(&net.forward(&x)?).zip(&target) {
         println!("    {} xor {} = {y:.4}  (should be {target})", x[0], x[1]);
     }
+
+    heading(
+        "Forward propagation: from the input through the hidden layer to the output and its error",
+    );
+    let (x, target) = (array![[1.0, 0.0]], array![[1.0]]);
+    row("input", &x.row(0).to_owned());
+    for (layer, output) in net.layers().iter().zip(net.forward_all(&x)?) {
+        row(&layer.to_string(), &output.row(0).to_owned());
+    }
+    row("should be", &target.row(0).to_owned());
+    match loss::mse(&net.forward(&x)?, &target) {
+        Ok(error) => println!("The squared error is {error:.2e}."),
+        Err(error) => unreachable!("both have one element: {error}"),
+    }
+    Ok(())
 }
 
 /// What is left of a gradient after ten layers.

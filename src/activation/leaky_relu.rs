@@ -1,7 +1,7 @@
 use super::{Bounds, Cost, Elementwise, Spec};
 use crate::lane::Lane;
 
-/// Leaky rectified linear unit.
+/// Leaky rectified linear unit: [`Relu`](crate::Relu) with a small slope below 0, so that no unit dies.
 ///
 /// ```text
 /// leaky_relu(x)  = x for x > 0, else negative_slope · x

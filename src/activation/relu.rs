@@ -13,6 +13,9 @@ use crate::lane::Lane;
 /// | f32     | exact | exact | 0 | +∞ | NaN |
 /// | f64     | exact | exact | 0 | +∞ | NaN |
 ///
+/// Cheap, and its slope does not fade above 0, so that gradients pass many layers. Below 0 the slope is 0: a unit that is
+/// always there learns nothing more, it is dead; [`LeakyRelu`](crate::LeakyRelu) leaves it a slope. Not centred on 0.
+///
 /// relu(−0) = −0; the derivative at 0 is 0.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Relu;

@@ -190,6 +190,13 @@ impl Activation {
         let (mut given, mut ignored) = (vec![false; parameters.len()], None);
         for (position, (key, value)) in values.iter().enumerate() {
             let index = match key {
+                // All that PyTorch has there.
+                None if matches!(of, Self::HardSigmoid { .. })
+                    && is_flag(value)
+                    && values.len() == 1 =>
+                {
+                    continue;
+                }
                 None if position < parameters.len() => position,
                 None => {
                     // PyTorch has what changes nothing here behind the others; `True` of gelu would change something.
@@ -261,9 +268,10 @@ fn is_flag(value: &str) -> bool {
 /// The end of the name that a value of `approximate` stands for.
 fn variant(value: &str) -> &str {
     match unquoted(value).unwrap_or(value) {
-        "True" | "true" => "tanh",
-        "False" | "false" => "none",
-        other => other,
+        "True" | "true" | "tanh" => "tanh",
+        "False" | "false" | "none" => "none",
+        // In no name.
+        _ => "(",
     }
 }
 

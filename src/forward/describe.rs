@@ -10,7 +10,7 @@ impl<A: Element> Sequential<A> {
     /// `softmax` is that of every row; anything else is the name of an [`Activation`], with its
     /// parameters in parentheses. Names may be those of PyTorch's modules: `nn.ReLU()`. Widths, as in
     /// `nn.Linear(64, 10)` or in `linear(64 -> 10)`, which a network prints, are compared with the
-    /// tensors.
+    /// tensors; a layer with `bias=False` has no tensor for one.
     ///
     /// ```
     /// use ndarray::array;
@@ -40,10 +40,15 @@ impl<A: Element> Sequential<A> {
             let layer = match plain(kind).as_str() {
                 "" => return Err(refused("expected the name of a layer".to_owned())),
                 "linear" => {
-                    let widths = widths(parameters).ok_or_else(|| {
+                    let (widths, has_bias) = widths(parameters).ok_or_else(|| {
                         refused("linear takes its two widths or nothing".to_owned())
                     })?;
-                    let layer = weights.linear(&index.to_string())?;
+                    let prefix = &index.to_string();
+                    let layer = if has_bias {
+                        weights.linear(prefix)?
+                    } else {
+                        weights.linear_without_bias(prefix)?
+                    };
                     let got = (layer.inputs(), layer.outputs());
                     if let Some((inputs, outputs)) = widths.filter(|&widths| widths != got) {
                         return Err(refused(format!(
@@ -74,18 +79,22 @@ fn inside(parameters: &str) -> Option<String> {
     Some(inside.chars().filter(|letter| !letter.is_whitespace()).collect())
 }
 
-/// The inputs and outputs that a linear layer is written with, if any; nothing if it is not written so.
-#[expect(clippy::option_option, reason = "no widths and wrong ones differ")]
-fn widths(parameters: &str) -> Option<Option<(usize, usize)>> {
+/// The inputs and outputs that a linear layer is written with, if any, and whether it has a bias; nothing if it is not
+/// written so.
+fn widths(parameters: &str) -> Option<(Option<(usize, usize)>, bool)> {
     let inside = inside(parameters)?;
-    let inside = inside.strip_suffix(",bias=True").unwrap_or(&inside);
+    let flag = [("bias=False", false), ("bias=True", true)].iter().find_map(|&(flag, has_bias)| {
+        let rest = inside.strip_suffix(flag)?;
+        Some((if rest.is_empty() { rest } else { rest.strip_suffix(',')? }, has_bias))
+    });
+    let (inside, has_bias) = flag.unwrap_or((&inside, true));
     if inside.is_empty() {
-        return Some(None);
+        return Some((None, has_bias));
     }
     let (inputs, outputs) = inside.split_once("->").or_else(|| inside.split_once(','))?;
     let inputs = inputs.strip_prefix("in_features=").unwrap_or(inputs);
     let outputs = outputs.strip_prefix("out_features=").unwrap_or(outputs);
-    Some(Some((inputs.parse().ok()?, outputs.parse().ok()?)))
+    Some((Some((inputs.parse().ok()?, outputs.parse().ok()?)), has_bias))
 }
 
 /// Whether the axis that softmax is written with is that of rows.

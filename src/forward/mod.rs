@@ -2,8 +2,8 @@
 //!
 #![cfg_attr(feature = "rand", doc = "```")]
 #![cfg_attr(not(feature = "rand"), doc = "```ignore")]
-//! use ndarray::{Array2, Axis};
-//! use ndarray_activations::{forward::{Init, Linear, Sequential}, prelude::*};
+//! use ndarray::{Array1, Array2, Axis};
+//! use ndarray_activations::{forward::{Init, Linear, Sequential}, loss, prelude::*};
 //! use rand::{SeedableRng, rngs::StdRng};
 //!
 //! let mut rng = StdRng::seed_from_u64(7);
@@ -12,9 +12,13 @@
 //!     .push(Relu)
 //!     .push(Linear::init(128, 10, Init::XavierUniform, &mut rng));
 //! let images = Array2::<f32>::ones((32, 64));
-//! let probabilities = net.forward(&images)?.softmax(Axis(1));
+//! let logits = net.forward(&images)?;
+//! let probabilities = logits.softmax(Axis(1));
 //! assert_eq!(probabilities.dim(), (32, 10));
-//! # Ok::<(), ndarray_activations::forward::ForwardError>(())
+//! let labels = Array1::<usize>::zeros(32);
+//! let error = loss::cross_entropy(&logits, &labels, Axis(1))?; // the mean of -ln probabilities[label]
+//! assert!(error > 0.0);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
 //! Networks trained elsewhere come in through [`Weights`]. Everything that can be wrong with them

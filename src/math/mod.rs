@@ -3,8 +3,8 @@
 //! Each is accurate to less than 1 ULP over its whole domain; see each function for its bound.
 //!
 //! Two ways lead there. `f64` values, and `f32` values where it is cheap, are computed with
-//! unevaluated sums of two lanes (`pair`, `exp`, `gate`, `tanh`); most `f32` functions are
-//! computed in `f64` lanes with short polynomials and rounded once (`wide`).
+//! unevaluated sums of two lanes, or by tables of polynomials; other `f32` functions are
+//! computed in `f64` lanes with short polynomials and rounded once.
 
 pub(crate) mod elu;
 pub(crate) mod erf;

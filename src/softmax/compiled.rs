@@ -1,7 +1,7 @@
 //! The loops of softmax for each element type, compiled with this crate and not again in every
 //! program that uses it: nothing here is generic.
 
-use super::input::{Plain, Scale};
+use super::input::{Factor, Plain, Scale};
 use super::normalizers::{Many, Normalizer};
 use super::rows::is_far;
 use super::strips::near;
@@ -14,7 +14,7 @@ use crate::lane::Job;
 pub trait SoftmaxLoops: Sized {
     /// The softmax of a lane of `x · factor`, of an array that [`is_far`] or not.
     #[doc(hidden)]
-    fn softmax_lane(job: Job, factor: f64, far: bool, x: &[Self], out: &mut [Self]);
+    fn softmax_lane(job: Job, factor: Factor, far: bool, x: &[Self], out: &mut [Self]);
     #[doc(hidden)]
     fn log_softmax_lane(job: Job, far: bool, x: &[Self], out: &mut [Self]);
     #[doc(hidden)]
@@ -52,12 +52,12 @@ enum Kind<A> {
 
 impl<A: Element> SoftmaxColumns<A> {
     /// Of `x · factor`; without a factor, the logarithm. For an array of so many elements.
-    pub(super) fn new(job: Job, factor: Option<f64>, elements: usize) -> Self {
+    pub(super) fn new(job: Job, factor: Option<Factor>, elements: usize) -> Self {
         let (far, near) = (is_far::<A>(elements), near::<A>(elements, factor.is_none()));
         let input = Plain;
         Self(match factor {
             None => Kind::Logarithm(columns::Along { job, input, far, near }),
-            Some(1.0) => Kind::Plain(columns::Along { job, input, far, near }),
+            Some((1.0, 0.0)) => Kind::Plain(columns::Along { job, input, far, near }),
             Some(factor) => {
                 Kind::Scaled(columns::Along { job, input: Scale::new(factor), far, near })
             }
@@ -71,13 +71,13 @@ macro_rules! loops {
             impl SoftmaxLoops for $elem {
                 fn softmax_lane(
                     job: Job,
-                    factor: f64,
+                    factor: Factor,
                     far: bool,
                     x: &[$elem],
                     out: &mut [$elem],
                 ) {
                     match factor {
-                        1.0 => lane::softmax(job, Plain, far, x, out),
+                        (1.0, 0.0) => lane::softmax(job, Plain, far, x, out),
                         _ => lane::softmax(job, Scale::new(factor), far, x, out),
                     }
                 }

@@ -5,6 +5,9 @@ use fearless_simd::Simd;
 use crate::element::Element;
 use crate::lane::{Lane, LaneIo};
 
+/// A factor of elements as the sum of two numbers: a quotient has digits beyond those of `f64`.
+pub(crate) type Factor = (f64, f64);
+
 /// What elements are multiplied by before the exponential.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Scale<A> {
@@ -13,9 +16,9 @@ pub(crate) struct Scale<A> {
 }
 
 impl<A: Element> Scale<A> {
-    pub(crate) fn new(factor: f64) -> Self {
+    pub(crate) fn new((factor, rest): Factor) -> Self {
         let high = A::from_f64(factor);
-        let low = A::from_f64(factor - high.to_f64());
+        let low = A::from_f64(factor - high.to_f64() + rest);
         Self { high, low: if low.is_finite() { low } else { A::zero() } }
     }
 

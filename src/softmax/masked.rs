@@ -16,9 +16,9 @@ pub(crate) fn softmax_masked<A: Element, D: Dimension, E: Dimension>(
 ) -> Array<A, D> {
     apply::assert_axis(axis, x.ndim());
     let job = Job::new();
-    let lane = |lane: Strand<'_, A, ()>| A::softmax_lane(job, 1.0, false, lane.x, lane.out);
+    let lane = |lane: Strand<'_, A, ()>| A::softmax_lane(job, (1.0, 0.0), false, lane.x, lane.out);
     // Parts of it are in the caches.
-    let tile = SoftmaxColumns::new(job, Some(1.0), 0);
+    let tile = SoftmaxColumns::new(job, Some((1.0, 0.0)), 0);
     along::masked(axis, x, mask, A::zero(), &lane, A::softmax_columns(&tile))
 }
 

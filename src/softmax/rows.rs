@@ -351,7 +351,7 @@ mod tests {
     fn check_all<A: Element>(len: usize) {
         check::<A, _, false>(Plain, len);
         check::<A, _, true>(Plain, len);
-        check::<A, _, false>(Scale::new(-0.7), len);
+        check::<A, _, false>(Scale::new((-0.7, 0.0)), len);
     }
 
     /// On every machine, whatever the size of the array.

@@ -34,6 +34,19 @@ fn a_description_makes_a_network() {
 }
 
 #[test]
+fn layers_without_a_bias_need_no_tensor_for_it() {
+    let mut weights = Weights::new();
+    weights.insert("0.weight", &array![[1.0f32, -1.0], [2.0, 0.5]]);
+    let x = array![[3.0, 1.0]];
+    for text in ["linear(bias=False)", "nn.Linear(in_features=2, out_features=2, bias=False)"] {
+        let net = Sequential::<f32>::from_description(text, &weights).unwrap();
+        assert_eq!(net.forward(&x).unwrap(), array![[2.0, 6.5]], "{text}");
+    }
+    let error = Sequential::<f32>::from_description("linear(bias=True)", &weights).unwrap_err();
+    assert!(error.to_string().starts_with("0.bias: expected a tensor of this name"), "{error}");
+}
+
+#[test]
 fn a_missing_tensor_among_many_names_those_that_are_alike() {
     let mut weights = Weights::new();
     for layer in 0..40 {
@@ -68,6 +81,8 @@ fn a_bad_description_is_an_error_that_names_the_layer() {
     for (text, says) in [
         ("nn.Linear(6)", "linear takes its two widths or nothing"),
         ("linear(6, 5, 4)", "linear takes its two widths or nothing"),
+        ("linear(6, 5,)", "linear takes its two widths or nothing"),
+        ("linear(6, 5 bias=False)", "linear takes its two widths or nothing"),
         ("linear(6, 5", "linear takes its two widths or nothing"),
         ("nn.Linear(5, 6)", "expected 5 inputs and 6 outputs, but 0.weight is [5, 6]"),
         ("linear, softmax(0)", "softmax is of rows: dim=1, dim=-1 or nothing"),

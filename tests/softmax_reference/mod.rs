@@ -90,12 +90,25 @@ pub struct Exact {
 }
 
 impl Exact {
+    /// Of `x · factor`.
     pub fn new<A: Element>(x: &ArrayRef1<A>, factor: f64) -> Self {
-        let product = |x: A| {
+        Self::of(x.iter().map(|&x| {
             let (a, p) = (x.to_f64(), x.to_f64() * factor);
             Dd(p, if p.is_finite() { a.mul_add(factor, -p) } else { 0.0 })
-        };
-        let x: Vec<Dd> = x.iter().map(|&x| product(x)).collect();
+        }))
+    }
+
+    /// Of `x / divisor`.
+    pub fn divided<A: Element>(x: &ArrayRef1<A>, divisor: f64) -> Self {
+        Self::of(x.iter().map(|&x| {
+            let quotient = x.to_f64() / divisor;
+            let rest = (-quotient).mul_add(divisor, x.to_f64()) / divisor;
+            Dd(quotient, if quotient.is_finite() { rest } else { 0.0 })
+        }))
+    }
+
+    fn of(x: impl Iterator<Item = Dd>) -> Self {
+        let x: Vec<Dd> = x.collect();
         let at = (0..x.len())
             .max_by(|&a, &b| (x[a].0, x[a].1).partial_cmp(&(x[b].0, x[b].1)).unwrap())
             .unwrap();
