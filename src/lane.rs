@@ -107,7 +107,7 @@ pub trait Lane:
     /// The nearest integer, ties to even.
     fn round(self) -> Self;
 
-    /// The larger of `self` and `bound`; NaN in `self` stays NaN. `bound` must not be NaN.
+    /// The larger of `self` and `bound`; NaN in `self` stays NaN, also where both are. Else `bound` must not be NaN.
     /// Where both are zeros the result is `self`.
     fn at_least(self, bound: Self) -> Self;
     /// The smaller of `self` and `bound`; NaN in `self` stays NaN. `bound` must not be NaN.

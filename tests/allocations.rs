@@ -44,6 +44,7 @@ fn networks<A: Element>() {
         ("dense", dense()),
         ("dense, softmax", dense().push(Layer::Softmax)),
         ("dense, softmax, tanh", dense().push(Layer::Softmax).push(Tanh)),
+        ("dense, log_softmax", dense().push(Layer::LogSoftmax)),
         ("softmax between", wide),
         ("softmax", softmax_alone),
     ] {

@@ -180,13 +180,8 @@ fn warm<A: Element>() {
     let mut rng = StdRng::seed_from_u64(9);
     let softmax = || Softmax::along(Axis(0));
     let seven = softmax().temperature(3.0).scale(-6.0).temperature(14.0).scale(-1.0);
-    for (op, temperature) in [
-        (softmax().temperature(3.0), 3.0),
-        (softmax().temperature(-0.7), -0.7),
-        (softmax().temperature(1e-3), 1e-3),
-        (softmax().temperature(49.0), 49.0),
-        (seven, 7.0),
-    ] {
+    let over = |temperature| (softmax().temperature(temperature), temperature);
+    for (op, temperature) in [over(3.0), over(-0.7), over(1e-3), over(49.0), (seven, 7.0)] {
         let far = Array1::from_iter([0.0, -30.0, -200.0, -2100.0].map(A::from_f64));
         let lanes = (0..KINDS).map(|kind| lane::<A>(kind, 300, &mut rng)).chain([far]);
         for (kind, x) in lanes.enumerate() {
@@ -200,6 +195,14 @@ fn warm<A: Element>() {
                 assert!(error <= 2.0, "{} kind {kind} over {temperature} [{i}]: {error}", A::NAME);
             }
         }
+    }
+}
+
+#[test]
+fn factors_of_several_calls_that_are_1_are_none() {
+    for factor in 2..2000 {
+        let twice = Softmax::along(Axis(0)).temperature(f64::from(factor)).scale(f64::from(factor));
+        assert_eq!(twice, Softmax::along(Axis(0)), "over {factor}, times {factor}");
     }
 }
 

@@ -192,7 +192,7 @@ def write(results, names, seconds, docs):
     if docs:
         begin, end = "<!-- performance -->", "<!-- end of performance -->"
         head, rest = README.read_text().split(begin)
-        place = f"Geometric means of time ratios against the fastest careful peer, {processor()}; all rows, peers and versions in [docs/PERFORMANCE.md](docs/PERFORMANCE.md)."
+        place = f"Geometric means of time ratios against the fastest careful peer (one whose errors stay below hundreds of ULP), {processor()}; all rows, peers and versions in [docs/PERFORMANCE.md](docs/PERFORMANCE.md)."
         README.write_text(f"{head}{begin}\n\n{place}\n\n{summary(results)}\n\n![Time per element against size](docs/performance.png)\n\n{end}{rest.split(end)[-1]}")
     print(summary(results))
     print(f"\n{text_path}, {picture}")

@@ -72,13 +72,14 @@ impl Elementwise for LeakyRelu {
 
     #[inline(always)]
     fn eval<V: Lane>(self, x: V) -> V {
-        // Both parts keep NaN; one of them is a zero, so the sum is rounded once, fused or not: to add -0 changes
-        // nothing, not even what is rounded to a zero. No select on `x` itself: in place that becomes a masked store,
-        // which is slow.
+        // No select on `x` itself: in place that becomes a masked store, which is slow.
         if self.is_gentle::<V>() {
-            // The larger of the two. A slope of 0 would make NaN of infinity, one below it turn the signs of zeros.
+            // The larger of the two, NaN where both are. A slope of 0 would make NaN of infinity, one below it turn the
+            // signs of zeros.
             return (x * self.negative_slope).at_least(x);
         }
+        // Both parts keep NaN; one of them is a zero, so the sum is rounded once, fused or not: to add -0 changes
+        // nothing, not even what is rounded to a zero.
         let (below, above) = (x.at_most(x.splat(0.0)), x.at_least(x.splat(-0.0)));
         let slope = x.splat(self.negative_slope);
         if const { V::IS_FUSED } { below.mul_add(slope, above) } else { below * slope + above }

@@ -7,10 +7,11 @@ impl<A: Element> Sequential<A> {
     /// From a description such as `linear,relu,linear,leaky_relu(0.1),linear`: the layers in order,
     /// separated by commas. `linear` is the dense layer whose tensors are named by its position in
     /// the list, as `torch.nn.Sequential` counts: here `0.weight`, `0.bias`, `2.weight` and so on;
-    /// `softmax` is that of every row; anything else is the name of an [`Activation`], with its
+    /// `softmax` and `log_softmax` are those of every row; anything else is the name of an [`Activation`], with its
     /// parameters in parentheses. Names may be those of PyTorch's modules: `nn.ReLU()`. Widths, as in
     /// `nn.Linear(64, 10)` or in `linear(64 -> 10)`, which a network prints, are compared with the
-    /// tensors; a layer with `bias=False` has no tensor for one.
+    /// tensors; a layer with `bias=False` has no tensor for one. A layer does not remember that: the network prints as one with
+    /// a bias, of zeros.
     ///
     /// ```
     /// use ndarray::array;
@@ -59,7 +60,8 @@ impl<A: Element> Sequential<A> {
                     Layer::Linear(layer)
                 }
                 "softmax" if is_last_axis(parameters) => Layer::Softmax,
-                "softmax" => {
+                "logsoftmax" if is_last_axis(parameters) => Layer::LogSoftmax,
+                "softmax" | "logsoftmax" => {
                     return Err(refused("softmax is of rows: dim=1, dim=-1 or nothing".to_owned()));
                 }
                 _ => Layer::Activation(
@@ -85,7 +87,11 @@ fn widths(parameters: &str) -> Option<(Option<(usize, usize)>, bool)> {
     let inside = inside(parameters)?;
     let flag = [("bias=False", false), ("bias=True", true)].iter().find_map(|&(flag, has_bias)| {
         let rest = inside.strip_suffix(flag)?;
-        Some((if rest.is_empty() { rest } else { rest.strip_suffix(',')? }, has_bias))
+        let rest = match rest.strip_suffix(',') {
+            None if rest.is_empty() => rest,
+            widths => widths.filter(|widths| !widths.is_empty())?,
+        };
+        Some((rest, has_bias))
     });
     let (inside, has_bias) = flag.unwrap_or((&inside, true));
     if inside.is_empty() {

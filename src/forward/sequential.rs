@@ -17,6 +17,8 @@ pub enum Layer<A: Element> {
     Activation(Activation),
     /// Softmax of every row.
     Softmax,
+    /// The logarithm of the softmax of every row.
+    LogSoftmax,
 }
 
 impl<A: Element> From<Linear<A>> for Layer<A> {
@@ -38,6 +40,7 @@ impl<A: Element> fmt::Display for Layer<A> {
             Self::Linear(layer) => write!(f, "linear({} -> {})", layer.inputs(), layer.outputs()),
             Self::Activation(activation) => write!(f, "{activation}"),
             Self::Softmax => f.write_str("softmax"),
+            Self::LogSoftmax => f.write_str("log_softmax"),
         }
     }
 }
@@ -125,14 +128,19 @@ const NEAR: usize = 8 << 20;
 /// Bytes of the longest row whose softmax, alone in place, would be that of a copy in memory that is allocated for it.
 const ROW: usize = 16 << 10;
 
+/// Whether a layer takes the elements of a row together.
+fn is_along_rows<A: Element>(layer: &Layer<A>) -> bool {
+    matches!(layer, Layer::Softmax | Layer::LogSoftmax)
+}
+
 impl<A: Element> Sequential<A> {
     /// A network without layers: its output is its input.
     pub fn new() -> Self {
         Self { layers: Vec::new() }
     }
 
-    /// Adds a layer at the end: a [`Linear`], any activation of the catalogue, or [`Layer::Softmax`]. What is not there, such as
-    /// an [`Elementwise`](crate::Elementwise) of one's own, goes between two networks. Whether the
+    /// Adds a layer at the end: a [`Linear`], any activation of the catalogue, [`Layer::Softmax`] or
+    /// [`Layer::LogSoftmax`]. What is not there, such as an [`Elementwise`](crate::Elementwise) of one's own, goes between two networks. Whether the
     /// widths fit is found by [`check`](Self::check) and by every forward pass.
     #[must_use]
     pub fn push(mut self, layer: impl Into<Layer<A>>) -> Self {
@@ -233,7 +241,7 @@ impl<A: Element> Sequential<A> {
         if linears > 0 && !matches!(self.layers.first(), Some(Layer::Linear(_))) {
             width = width.max(x.ncols());
         }
-        let has_softmax = || self.layers.iter().any(|layer| matches!(layer, Layer::Softmax));
+        let has_softmax = || self.layers.iter().any(|layer| is_along_rows(layer));
         if batch == 1 && outputs * size_of::<A>() <= ROW && has_softmax() {
             width = width.max(outputs);
         }
@@ -282,20 +290,25 @@ impl<A: Element> Sequential<A> {
                         layers.next();
                     }
                 }
-                Layer::Activation(_) | Layer::Softmax => {
+                Layer::Activation(_) | Layer::Softmax | Layer::LogSoftmax => {
                     let is_last = last.is_none_or(|last| last < index);
                     let mut cells = rows(if is_last { &mut *out } else { &mut *now }, shape);
-                    if let Layer::Activation(activation) = layer {
-                        activation.map_inplace(&mut *cells);
-                    } else if shape.0 == 1
+                    let has_copy = is_along_rows(layer)
+                        && shape.0 == 1
                         && size_of::<A>() * shape.1 <= ROW
-                        && shape.1 <= next.len()
-                    {
-                        let mut copy = rows(&mut *next, shape);
+                        && shape.1 <= next.len();
+                    let mut copy = rows(&mut *next, if has_copy { shape } else { (0, 0) });
+                    if has_copy {
                         copy.assign(&cells);
-                        copy.softmax_assign_into(Axis(1), &mut cells);
-                    } else {
-                        cells.softmax_inplace(Axis(1));
+                    }
+                    match layer {
+                        Layer::Activation(activation) => activation.map_inplace(&mut *cells),
+                        Layer::LogSoftmax if has_copy => {
+                            copy.log_softmax_assign_into(Axis(1), &mut cells);
+                        }
+                        Layer::LogSoftmax => cells.log_softmax_inplace(Axis(1)),
+                        _ if has_copy => copy.softmax_assign_into(Axis(1), &mut cells),
+                        _ => cells.softmax_inplace(Axis(1)),
                     }
                 }
             }
@@ -325,6 +338,7 @@ impl<A: Element> Sequential<A> {
                 Layer::Linear(linear) => linear.affine().map(x),
                 Layer::Activation(activation) => activation.map(x),
                 Layer::Softmax => x.softmax(Axis(1)),
+                Layer::LogSoftmax => x.log_softmax(Axis(1)),
             });
         }
         Ok(outputs)

@@ -7,7 +7,7 @@ use super::{CrossEntropy, LossError, Reduction};
 use crate::Element;
 
 /// Negative log-likelihood of log-probabilities `l` along an axis: cross-entropy for networks that
-/// end in a log-softmax.
+/// end in a [log-softmax](crate::forward::Layer::LogSoftmax).
 ///
 /// ```text
 /// nll = −w_y l_y

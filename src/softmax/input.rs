@@ -37,7 +37,7 @@ pub(crate) trait Input<A: Element>: Copy + Send + Sync {
     fn key<V: Lane<Elem = A>>(self, x: V) -> V;
     /// The key of one element.
     fn scalar_key(self, x: A) -> A;
-    /// The scaled element as a pair, without error.
+    /// The scaled element as a pair, to about twice its digits.
     fn value<S: Simd, V: LaneIo<S, Elem = A>>(self, simd: S, x: V) -> (V, Option<V>);
     /// The same of one element.
     fn scalar(self, raw: A) -> (A, A);

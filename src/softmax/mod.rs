@@ -89,8 +89,8 @@ use crate::lane::Job;
 /// ```
 ///
 /// Factor and product are carried to twice the digits, so the bound of 2 ULP holds for the scaled softmax too, as long as
-/// the factor is a normal number of the element type and no product is beyond its range: such a
-/// product is infinite, as that of `x * scale` is. With a factor of 1 the bits are those of
+/// the factor is a normal number of the element type and products stay below 2²⁴ (`f32`) or 2⁵⁴ (`f64`). A product beyond
+/// the range is infinite, as that of `x * scale` is. With a factor of 1 the bits are those of
 /// [`softmax`](crate::ActivationExt::softmax).
 ///
 /// ```
@@ -249,7 +249,9 @@ impl Softmax {
 #[track_caller]
 fn finite(factor: f64, rest: f64) -> Factor {
     assert!(factor.is_finite(), "the factor of the elements must be finite, got {factor}");
-    (factor, if rest.is_finite() { rest } else { 0.0 })
+    let rest = if rest.is_finite() { rest } else { 0.0 };
+    let high = factor + rest;
+    (high, rest - (high - factor))
 }
 
 /// Elements of an array that lanes in place may count as part of: they are copied first, and near then.

@@ -11,8 +11,8 @@ use crate::element::Element;
 /// ```
 ///
 /// The state is kept in double-double arithmetic, with the largest element left out of the sum and
-/// counted instead, so that merging in any grouping gives the same result to within 2 ULP unless it is nearly 0, and so does
-/// [`logsumexp`](crate::ActivationExt::logsumexp) of all elements at once.
+/// counted instead, so that merging in any grouping gives the same result to within 2 ULP, and
+/// [`logsumexp`](crate::ActivationExt::logsumexp) of all elements at once the same, unless it is nearly 0.
 ///
 /// ```
 /// use ndarray_activations::softmax::SoftmaxStats;

@@ -1,6 +1,6 @@
 //! Networks from a line of text, and from tensors by name.
 
-use ndarray::array;
+use ndarray::{Axis, array};
 use ndarray_activations::forward::{ForwardError, Layer, Sequential, Weights};
 use ndarray_activations::prelude::*;
 
@@ -31,6 +31,25 @@ fn a_description_makes_a_network() {
     assert_eq!(net.to_string(), by_hand.to_string());
     let read_back = Sequential::<f32>::from_description(&net.to_string(), &weights).unwrap();
     assert_eq!(read_back.to_string(), by_hand.to_string());
+}
+
+#[test]
+fn a_network_may_end_in_logarithms_of_probabilities() {
+    let weights = weights(&[(0, 6, 5), (2, 5, 4)]);
+    let logits = Sequential::<f32>::from_description("linear,relu,linear", &weights).unwrap();
+    for (text, says) in [
+        ("linear,relu,linear,log_softmax", "linear(6 -> 5), relu, linear(5 -> 4), log_softmax"),
+        ("nn.Linear, nn.ReLU(), nn.Linear, nn.LogSoftmax(dim=-1)", ""),
+    ] {
+        let net = Sequential::<f32>::from_description(text, &weights).unwrap();
+        assert!(says.is_empty() || net.to_string() == says, "{net}");
+        for rows in [1, 2, 9] {
+            let x = noise(rows, 6, 3);
+            let expected = logits.forward(&x).unwrap().log_softmax(Axis(1));
+            assert_bits(&net.forward(&x).unwrap(), &expected, text);
+            assert_bits(&net.forward_all(&x).unwrap()[3], &expected, text);
+        }
+    }
 }
 
 #[test]
@@ -81,10 +100,12 @@ fn a_bad_description_is_an_error_that_names_the_layer() {
     for (text, says) in [
         ("nn.Linear(6)", "linear takes its two widths or nothing"),
         ("linear(6, 5, 4)", "linear takes its two widths or nothing"),
+        ("linear(,bias=False)", "linear takes its two widths or nothing"),
         ("linear(6, 5,)", "linear takes its two widths or nothing"),
         ("linear(6, 5 bias=False)", "linear takes its two widths or nothing"),
         ("linear(6, 5", "linear takes its two widths or nothing"),
         ("nn.Linear(5, 6)", "expected 5 inputs and 6 outputs, but 0.weight is [5, 6]"),
+        ("linear, LogSoftmax(dim=0)", "softmax is of rows: dim=1, dim=-1 or nothing"),
         ("linear, softmax(0)", "softmax is of rows: dim=1, dim=-1 or nothing"),
         ("linear, nn.Softmax(dim=-2)", "softmax is of rows: dim=1, dim=-1 or nothing"),
         ("linear, relu,", "\"\": expected the name of a layer"),
