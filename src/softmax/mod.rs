@@ -251,7 +251,9 @@ fn finite(factor: f64, rest: f64) -> Factor {
     assert!(factor.is_finite(), "the factor of the elements must be finite, got {factor}");
     let rest = if rest.is_finite() { rest } else { 0.0 };
     let high = factor + rest;
-    (high, rest - (high - factor))
+    let low = rest - (high - factor);
+    // What is left there is rounding.
+    (high, if low.abs() < high.abs() * 2f64.powi(-103) { 0.0 } else { low })
 }
 
 /// Elements of an array that lanes in place may count as part of: they are copied first, and near then.
