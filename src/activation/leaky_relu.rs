@@ -43,9 +43,7 @@ impl LeakyRelu {
     pub const fn keras_function() -> Self {
         Self { negative_slope: 0.2 }
     }
-}
 
-impl LeakyRelu {
     /// Whether the slope, rounded to the lanes' type, is above 0 and not above 1: then every `x > 0` is at least its product.
     #[inline(always)]
     fn is_gentle<V: Lane>(self) -> bool {

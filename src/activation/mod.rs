@@ -178,7 +178,8 @@ pub trait Elementwise: Copy + Send + Sync {
     }
 
     /// The gradient of a loss with respect to `x`, given `dy`, its gradient with respect to
-    /// `f(x)`: a new array of `dy · f'(x)` in the memory order of `dy`. A product: an infinite `dy` where the slope is 0 gives NaN.
+    /// `f(x)`: a new array of `dy · f'(x)` in the memory order of `dy`. An infinite
+    /// `dy` where the slope is 0 gives NaN, as any such product.
     ///
     /// ```
     /// use ndarray::array;

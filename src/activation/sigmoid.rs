@@ -14,8 +14,8 @@ use crate::math::{self, gate};
 /// | f32     | 0.83 ULP  | 0.54 ULP        | 0 | 1 | NaN |
 /// | f64     | 0.82 ULP  | 0.78 ULP        | 0 | 1 | NaN |
 ///
-/// Smooth and bounded, for gates and probabilities; its slope, at most ¼, fades on both sides, so that gradients vanish in deep stacks.
-/// Results stay nonzero down to −103.97 (f32) and −745.13 (f64), and never exceed 1.
+/// Smooth and bounded, for gates and probabilities; its slope, at most ¼, fades on both sides, so that gradients vanish in
+/// deep stacks. Results stay nonzero down to −103.97 (f32) and −745.13 (f64), and never exceed 1.
 #[doc(alias = "logistic")]
 #[doc(alias = "expit")]
 #[derive(Clone, Copy, Debug, Default, PartialEq)]

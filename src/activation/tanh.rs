@@ -14,7 +14,8 @@ use crate::math::{self, tanh};
 /// | f32     | 0.67 ULP  | 0.54 ULP        | −1 | 1 | NaN |
 /// | f64     | 0.84 ULP  | 0.78 ULP        | −1 | 1 | NaN |
 ///
-/// Smooth, bounded and centred on 0, steeper than a sigmoid; its slope fades on both sides too, and gradients vanish there. Odd, keeps the sign of zero.
+/// Smooth, bounded and centred on 0, steeper than a sigmoid; its slope fades on both sides too, and gradients vanish
+/// there. Odd, keeps the sign of zero.
 #[doc(alias = "hyperbolic_tangent")]
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Tanh;

@@ -140,8 +140,8 @@ impl<A: Element> Sequential<A> {
     }
 
     /// Adds a layer at the end: a [`Linear`], any activation of the catalogue, [`Layer::Softmax`] or
-    /// [`Layer::LogSoftmax`]. What is not there, such as an [`Elementwise`](crate::Elementwise) of one's own, goes between two networks. Whether the
-    /// widths fit is found by [`check`](Self::check) and by every forward pass.
+    /// [`Layer::LogSoftmax`]. What is not there, such as an [`Elementwise`](crate::Elementwise) of one's own, goes
+    /// between two networks. Whether the widths fit is found by [`check`](Self::check) and by every forward pass.
     #[must_use]
     pub fn push(mut self, layer: impl Into<Layer<A>>) -> Self {
         self.layers.push(layer.into());

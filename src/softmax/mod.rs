@@ -88,9 +88,10 @@ use crate::lane::Job;
 /// softmax(x · scale / temperature)
 /// ```
 ///
-/// Factor and product are carried to twice the digits, so the bound of 2 ULP holds for the scaled softmax too, as long as
-/// the factor is a normal number of the element type and products stay below 2²⁴ (`f32`) or 2⁵⁴ (`f64`). A product beyond
-/// the range is infinite, as that of `x * scale` is. With a factor of 1 the bits are those of
+/// Factor and product are carried as sums of two numbers of the element type, so the bound of 2 ULP holds for the scaled
+/// softmax too, as long as the factor is a normal number of that type and no product is beyond its range: such a product is
+/// infinite, as that of `x * scale` is. Products of a factor that is more than one such number (1/3; 0.7 for `f32`) have
+/// twice the digits, not all: there the bound ends where they pass 2²⁴ (`f32`) or 2⁵⁴ (`f64`). With a factor of 1 the bits are those of
 /// [`softmax`](crate::ActivationExt::softmax).
 ///
 /// ```
